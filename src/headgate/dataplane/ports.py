@@ -4,7 +4,7 @@ from typing import Protocol
 
 import msgspec
 
-from headgate.model.invocation import Outcome
+from headgate.model.arn import FunctionRef
 
 
 class Origin(msgspec.Struct, frozen=True):
@@ -39,9 +39,7 @@ class BackendReplyTooLarge(Exception):
 class HttpClient(Protocol):
     """Keep-alive pools of client connections, one per origin."""
 
-    async def send(
-        self, origin: Origin, method: bytes, head: bytes, body: bytes, timeout_s: float
-    ) -> BackendReply:
+    async def send(self, origin: Origin, method: bytes, head: bytes, body: bytes, timeout_s: float) -> BackendReply:
         """Send one request and give its answer.
 
         `head` is complete: request line, all headers with Host and, where there is a body, Content-Length, and the
@@ -51,5 +49,51 @@ class HttpClient(Protocol):
         ...
 
 
+class FunctionMissing(Exception):
+    """There is no such function, version or alias."""
+
+
 class FunctionThrottled(Exception):
     """No execution environment is free and no more may be started."""
+
+
+class FunctionReply(msgspec.Struct, frozen=True, gc=False):
+    """A function's answer: JSON, the handler's own or, with `failed`, Lambda's error document."""
+
+    payload: bytes
+    failed: bool
+
+
+class Functions(Protocol):
+    """The functions as they are published now."""
+
+    def permits(self, function: FunctionRef, source_arns: tuple[str, ...]) -> bool:
+        """Whether the policy of exactly this function, version or alias lets API Gateway call it from one of these.
+
+        False also when there is no such function.
+        """
+        ...
+
+    async def invoke(self, function: FunctionRef, payload: bytes, trace_id: str, timeout_s: float) -> FunctionReply:
+        """Call the version that the reference stands for now.
+
+        A call that outlives `timeout_s` runs on, as on AWS; only its answer is given up.
+        Raises FunctionThrottled, FunctionMissing or BackendTimeout.
+        """
+        ...
+
+
+class Ports(Protocol):
+    @property
+    def http(self) -> HttpClient: ...
+
+    @property
+    def functions(self) -> Functions: ...
+
+    def draw(self) -> float:
+        """A number uniform in [0, 100), anew at each call."""
+        ...
+
+    def now(self) -> float:
+        """Seconds on a clock that never goes back."""
+        ...

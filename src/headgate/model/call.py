@@ -2,6 +2,7 @@
 
 import msgspec
 
+
 class Call(msgspec.Struct, frozen=True, gc=False):
     """One request, complete with its body.
 

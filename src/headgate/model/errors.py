@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 
 class ApiError(Exception):
-    """An error the service models: its code, its HTTP status and its message; rendered by the wire in the protocol's shape.
+    """An error that the service models: code, HTTP status, message. The wire renders it in the protocol's shape.
 
     `fields` are further members of the error's shape, such as `Reason` or `Type`.
     """

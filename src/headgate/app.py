@@ -1,0 +1,265 @@
+"""Wires the parts; the only module that knows them all. Begin reading here.
+
+A request:  server.http1 -> dataplane.pipeline.serve -> functions or server.http_client
+A change:   server.control_app -> control.dispatch -> store, which calls control.publishing before and after its commit
+"""
+
+import asyncio
+import logging
+import os
+import random
+import shutil
+import signal
+import socket
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+import uvicorn
+
+from headgate import __version__
+from headgate.control import apigateway, lambda_, sts
+from headgate.control.dispatch import Dispatcher, OwnService
+from headgate.control.function_service import FunctionService
+from headgate.control.lambda_.ports import Invoked
+from headgate.control.publishing import Publisher
+from headgate.dataplane.pipeline import serve
+from headgate.dataplane.ports import Functions, HttpClient
+from headgate.dataplane.snapshot import Stages
+from headgate.dataplane.throttle import Buckets
+from headgate.functions.directory import FunctionDirectory
+from headgate.functions.runtime import FunctionRuntime, RuntimeLimits, supports
+from headgate.model.arn import FunctionRef
+from headgate.model.call import Call, Response
+from headgate.model.function import FunctionVersion
+from headgate.model.scope import Scope
+from headgate.server.bridge import MotoBridge
+from headgate.server.control_app import ControlApp
+from headgate.server.forward import EndpointForwarder
+from headgate.server.http_client import HttpPools
+from headgate.server.http_limits import HttpLimits
+from headgate.server.listener import GatewayServer
+from headgate.settings import Settings
+from headgate.store.folder import DataFolder, DataFolderError
+from headgate.store.sqlite import SqliteStore
+from headgate.telemetry.log_files import LogFiles
+from headgate.wire.services import load
+
+_log = logging.getLogger("headgate")
+
+
+class StartError(Exception):
+    """The server cannot start; the message is one line for whoever started it."""
+
+
+class Server:
+    """A running Headgate: `start` it, wait, `stop` it."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings: Final = settings
+        self.port = settings.port
+        self.gateway_port = settings.gateway_port
+        self._stages = Stages()
+        self._buckets = Buckets()
+        self._directory = FunctionDirectory()
+
+    def __repr__(self) -> str:
+        return f"<Server control :{self.port}, gateway :{self.gateway_port}, {self._stages}>"
+
+    @property
+    def revision(self) -> int:
+        return self._store.revision
+
+    @property
+    def ephemeral(self) -> bool:
+        return self.settings.ephemeral
+
+    async def start(self) -> None:
+        """Serve. The listeners are bound first, so that a port in use is found before anything is touched.
+
+        Raises StartError.
+        """
+        settings = self.settings
+        self._control_socket = _bind(settings.host, settings.port)
+        self.port = self._control_socket.getsockname()[1]
+        gateway_socket = _bind(settings.gateway_host, settings.gateway_port)
+        self.gateway_port = gateway_socket.getsockname()[1]
+
+        self._root = Path(tempfile.mkdtemp(prefix="headgate-")) if settings.ephemeral else settings.data.resolve()
+        try:
+            self._folder = DataFolder(self._root)
+        except DataFolderError as error:
+            raise StartError(str(error)) from error
+        self._publisher = Publisher(self._stages, self._directory, self._buckets, self._retire)
+        self._store = SqliteStore(self._folder.database, self._publisher.prepare, durable=not settings.ephemeral)
+        self._logs = LogFiles(self._root / "logs")
+        self._runtime = FunctionRuntime(
+            work_dir=self._root / "run",
+            logs=self._logs,
+            limits=RuntimeLimits(max_environments=settings.max_environments),
+            endpoint_url=f"http://{settings.host}:{self.port}",
+        )
+        self._function_service = FunctionService(
+            self._directory,
+            self._runtime,
+            self._root / "code",
+            lambda sha256: self._store.read(lambda tx: tx.get_blob(sha256)),
+        )
+        self._http = HttpPools()
+        self._bridge = MotoBridge(settings.endpoints, EndpointForwarder(self._http))
+        (await self._store.read(self._publisher.load))()
+
+        self._ports = GatewayPorts(self._http, self._function_service)
+        self._gateway = GatewayServer(self.answer, HttpLimits(), _log_defect)
+        await self._gateway.start(settings.gateway_host, self.gateway_port, sock=gateway_socket)
+        await self._start_control()
+
+    async def answer(self, call: Call) -> Response:
+        """The gateway's handler."""
+        return await serve(call, self._stages, self._ports)
+
+    async def stop(self) -> None:
+        """Take nothing new, answer what was taken, end every process, close the store."""
+        self._control.should_exit = True
+        await asyncio.gather(self._control_task, self._gateway.drain(self.settings.drain_s))
+        await self._runtime.close()
+        self._http.close()
+        await self._logs.close()
+        self._bridge.close()
+        self._store.close()
+        self._folder.close()
+        if self.ephemeral:
+            await asyncio.to_thread(shutil.rmtree, self._root, ignore_errors=True)
+
+    async def reset(self) -> None:
+        """Back to empty, the bridge included. Only an ephemeral server is asked to."""
+        await self._store.write(lambda tx: tx.clear())
+        await self._bridge.reset()
+
+    def _retire(self, version: FunctionVersion) -> None:
+        self._function_service.retire(version)
+
+    async def _start_control(self) -> None:
+        dispatcher = Dispatcher(
+            services=load(("apigateway", "lambda", "sts")),
+            own={
+                "apigateway": OwnService(apigateway.OPERATIONS),
+                "lambda": OwnService(
+                    lambda_.OPERATIONS,
+                    ports=_LambdaPorts(self._store, self._function_service, self._bridge, self.settings.account_id),
+                ),
+                "sts": OwnService(sts.OPERATIONS, bridged_otherwise=True),
+            },
+            store=self._store,
+            bridge=self._bridge,
+            default_account=self.settings.account_id,
+        )
+        config = uvicorn.Config(
+            ControlApp(dispatcher, self.answer, self, self.port),
+            http="httptools",
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_keep_alive=75,
+        )
+        self._control = _ControlListener(config)
+        self._control_task = asyncio.create_task(self._control.serve(sockets=[self._control_socket]))
+        await self._control.listening.wait()
+
+
+class GatewayPorts:
+    """The outside acts of a request; see `dataplane.ports.Ports`."""
+
+    __slots__ = ("functions", "http")
+
+    def __init__(self, http: HttpClient, functions: Functions) -> None:
+        self.http: Final = http
+        self.functions: Final = functions
+
+    def draw(self) -> float:
+        return random.random() * 100.0
+
+    def now(self) -> float:
+        return time.monotonic()
+
+
+class _LambdaPorts:
+    """What Lambda's operations need; see `control.lambda_.ports`."""
+
+    def __init__(self, store: SqliteStore, functions: FunctionService, bridge: MotoBridge, account_id: str) -> None:
+        self.store: Final = store
+        self._functions = functions
+        self._bridge = bridge
+        self._account_id = account_id
+
+    async def invoke(
+        self, function: FunctionRef, payload: bytes, *, client_context: str, want_log_tail: bool
+    ) -> Invoked:
+        return await self._functions.invoke_by_hand(
+            function, payload, client_context=client_context, want_log_tail=want_log_tail
+        )
+
+    async def fetch_object(self, bucket: str, key: str, version_id: str | None) -> bytes:
+        scope = Scope(account_id=self._account_id, region="us-east-1")
+        return await self._bridge.fetch_object(bucket, key, version_id, scope)
+
+    def supports_runtime(self, runtime: str) -> bool:
+        return supports(runtime)
+
+
+class _ControlListener(uvicorn.Server):
+    """uvicorn as a part of this process: signals are the process's own business."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.listening = asyncio.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.listening.set()
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+async def run(settings: Settings) -> None:
+    """Serve until SIGTERM or SIGINT, then drain. A second signal ends at once."""
+    server = Server(settings)
+    await server.start()
+    print(  # for whoever started it, on standard output; the log goes to standard error
+        f"Headgate {__version__}\n"
+        f"  control plane  http://{settings.host}:{server.port}   (AWS_ENDPOINT_URL)\n"
+        f"  gateway        http://{settings.gateway_host}:{server.gateway_port}/_aws/execute-api/{{apiId}}/{{stage}}/\n"
+        f"  data           {'nothing is kept (--ephemeral)' if settings.ephemeral else settings.data.resolve()}",
+        flush=True,
+    )
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, lambda: os._exit(130) if stopping.is_set() else stopping.set())
+    await stopping.wait()
+    await server.stop()
+
+
+def _bind(host: str, port: int) -> socket.socket:
+    """A listening address, bound and not yet listened on. Raises StartError."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        raise StartError(f"cannot listen on {host}:{port}: {(error.strerror or str(error)).lower()}") from error
+    listener.setblocking(False)
+    return listener
+
+
+def _log_defect(error: BaseException, request_id: str) -> None:
+    _log.error("request %s failed", request_id, exc_info=error)

@@ -1,0 +1,97 @@
+"""The command `headgate`."""
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+
+from headgate import __version__
+from headgate.settings import Settings, SettingsError, load_settings
+
+Serve = Callable[[Settings], None]
+
+app = typer.Typer(
+    name="headgate",
+    help="An API gateway with stages, immutable deployments and releases that decide on evidence.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+@app.callback()
+def _command() -> None:
+    """Keeps `up` a command of its own: typer would fold a single one into the program."""
+
+
+@app.command()
+def version() -> None:
+    """Print the version."""
+    print(f"headgate {__version__}")
+
+
+@app.command()
+def up(
+    context: typer.Context,
+    port: Annotated[
+        int | None, typer.Option(help="Port of the control plane; 0 picks a free one. [default: 4566]")
+    ] = None,
+    gateway_port: Annotated[
+        int | None, typer.Option(help="Port of the gateway; 0 picks a free one. [default: 8080]")
+    ] = None,
+    host: Annotated[
+        str | None, typer.Option(help="Address of the control plane: loopback only. [default: 127.0.0.1]")
+    ] = None,
+    gateway_host: Annotated[str | None, typer.Option(help="Address of the gateway. [default: 127.0.0.1]")] = None,
+    data: Annotated[Path | None, typer.Option(help="The data folder. [default: .headgate]")] = None,
+    ephemeral: Annotated[
+        bool | None, typer.Option("--ephemeral/--no-ephemeral", help="Keep nothing, and allow POST /_headgate/reset.")
+    ] = None,
+    account_id: Annotated[
+        str | None, typer.Option(help="Account of callers whose key names none: 12 digits. [default: 000000000000]")
+    ] = None,
+    config: Annotated[
+        Path | None, typer.Option(help="Configuration file, in TOML. [default: headgate.toml when it is there]")
+    ] = None,
+) -> None:
+    """Serve the control plane and the gateway, until SIGTERM or Ctrl-C.
+
+    Every option can stand in the environment too, as HEADGATE_PORT and so on, and in the configuration file.
+    """
+    given = {
+        "port": port,
+        "gateway_port": gateway_port,
+        "host": host,
+        "gateway_host": gateway_host,
+        "data": data,
+        "ephemeral": ephemeral,
+        "account_id": account_id,
+    }
+    serve: Serve = context.obj
+    try:
+        serve(load_settings(given, os.environ, _config_file(config)))
+    except SettingsError as error:
+        fail(str(error))
+
+
+def _config_file(given: Path | None) -> Path | None:
+    if given is not None:
+        return given
+    if named := os.environ.get("HEADGATE_CONFIG"):
+        return Path(named)
+    default = Path("headgate.toml")
+    return default if default.exists() else None
+
+
+def fail(message: str) -> NoReturn:
+    """Say in one line what is wrong, and end with status 2."""
+    print(f"headgate: {message}", file=sys.stderr)
+    raise SystemExit(2)
+
+
+def main(serve: Serve) -> None:
+    """Run the command. `serve` runs a server until it is told to stop: a client knows no server of its own."""
+    app(obj=serve)

@@ -1,0 +1,63 @@
+"""Tags of functions, by ARN. Versions and aliases have none of their own."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+from msgspec.structs import replace
+
+from headgate.control.context import Context
+from headgate.control.lambda_.errors import invalid
+from headgate.control.lambda_.lookup import find_function, put_function
+from headgate.control.lambda_.qualifiers import named
+from headgate.model.arn import parse_function_arn
+from headgate.model.function import FunctionRecord
+
+if TYPE_CHECKING:
+    from headgate.wire.shapes import lambda_ as shapes
+
+MAX_TAGS: Final = 50
+_MAX_KEY_LENGTH: Final = 128
+_MAX_VALUE_LENGTH: Final = 256
+
+
+def list_tags(context: Context, request: "shapes.ListTagsRequest") -> Mapping[str, Any]:
+    return {"Tags": _find(context, request["Resource"]).tags or {}}
+
+
+def tag_resource(context: Context, request: "shapes.TagResourceRequest") -> None:
+    tagged = _find(context, request["Resource"])
+    _put(context, tagged, {**(tagged.tags or {}), **request["Tags"]})
+
+
+def untag_resource(context: Context, request: "shapes.UntagResourceRequest") -> None:
+    tagged = _find(context, request["Resource"])
+    removed = set(request["TagKeys"])
+    _put(context, tagged, {name: value for name, value in (tagged.tags or {}).items() if name not in removed})
+
+
+def check_tags(tags: Mapping[str, str]) -> Mapping[str, str]:
+    """The tags as given, refused where the service refuses them (its general rules for tags)."""
+    for name, value in tags.items():
+        if not 1 <= len(name) <= _MAX_KEY_LENGTH:
+            raise invalid(f"Invalid tag key {name!r}: it must have 1 to {_MAX_KEY_LENGTH} characters")
+        if name.lower().startswith("aws:"):
+            raise invalid(f"Invalid tag key {name!r}: keys beginning with aws: are reserved")
+        if len(value) > _MAX_VALUE_LENGTH:
+            raise invalid(f"Invalid value of tag {name!r}: it must have at most {_MAX_VALUE_LENGTH} characters")
+    if len(tags) > MAX_TAGS:
+        raise invalid(f"{len(tags)} tags given; a function can have at most {MAX_TAGS}")
+    return tags
+
+
+def _find(context: Context, arn: str) -> FunctionRecord:
+    """A resource is named by its whole ARN, not by the shorter forms of a FunctionName."""
+    if parse_function_arn(arn) is None:
+        raise invalid(f"Invalid resource {arn}: give the ARN of a function; no other resource has tags here")
+    function = named(context.scope, arn)
+    if function.qualifier:
+        raise invalid("Tags on function aliases and versions are not supported. Please specify a function ARN.")
+    return find_function(context, function)
+
+
+def _put(context: Context, tagged: FunctionRecord, tags: Mapping[str, str]) -> None:
+    put_function(context, replace(tagged, tags=check_tags(tags) or None))

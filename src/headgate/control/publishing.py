@@ -1,0 +1,137 @@
+"""From what a transaction changed to what is served: compiles before the commit, publishes after it."""
+
+import logging
+from collections.abc import Callable, Sequence
+
+from headgate.dataplane.compile import CompileError, compile_stage
+from headgate.dataplane.snapshot import Stages, StageSnapshot
+from headgate.dataplane.throttle import Buckets
+from headgate.functions.directory import FunctionDirectory, PublishedFunction
+from headgate.model.deployment import Definition
+from headgate.model.errors import ApiError
+from headgate.model.function import Alias, FunctionPolicy, FunctionRecord, FunctionVersion
+from headgate.model.rest_api import RestApi
+from headgate.model.stage import Stage
+from headgate.store.transaction import Change, Transaction
+
+_log = logging.getLogger("headgate.publishing")
+
+_FunctionKey = tuple[str, str, str]
+_FUNCTION_KINDS = (FunctionRecord, FunctionVersion, Alias, FunctionPolicy)
+
+
+class Publisher:
+    """Keeps what is served equal to what is stored. `prepare` runs on the store's thread, all else on the loop's."""
+
+    def __init__(
+        self,
+        stages: Stages,
+        functions: FunctionDirectory,
+        buckets: Buckets,
+        retire: Callable[[FunctionVersion], None],
+    ) -> None:
+        self._stages = stages
+        self._functions = functions
+        self._buckets = buckets
+        self._retire = retire
+        self._api_ids: frozenset[str] = frozenset()
+
+    def load(self, tx: Transaction) -> Callable[[], None]:
+        """Compile all that is stored, at the start. A stage that does not compile is left out and logged."""
+        stages: dict[tuple[str, str], StageSnapshot | None] = {}
+        for stage in tx.list(Stage):
+            try:
+                stages[stage.rest_api_id, stage.stage_name] = self._compile(tx, stage)
+            except CompileError as error:
+                _log.error("stage %s/%s is not served: %s", stage.rest_api_id, stage.stage_name, error)
+        records = tx.list(FunctionRecord)
+        functions = {key: _function(tx, key) for key in ((each.account_id, each.region, each.name) for each in records)}
+        api_ids = frozenset(api.id for api in tx.list(RestApi))
+
+        def publish() -> None:
+            self._publish(stages, functions, api_ids, frozenset())
+
+        return publish
+
+    def prepare(self, tx: Transaction, changes: Sequence[Change]) -> Callable[[], None]:
+        """Compile what these changes touch; see `store.Prepare`. Raises ApiError for a stage that cannot be served."""
+        stages: dict[tuple[str, str], StageSnapshot | None] = {}
+        functions: dict[_FunctionKey, PublishedFunction | None] = {}
+        added: set[str] = set()
+        removed: set[str] = set()
+        for change in changes:
+            if change.kind is Stage:
+                api_id, stage_name = change.key
+                stages[api_id, stage_name] = self._recompiled(tx, api_id, stage_name)
+            elif change.kind is RestApi:
+                (removed if tx.get(RestApi, *change.key) is None else added).add(change.key[2])
+            elif change.kind in _FUNCTION_KINDS:
+                account_id, region, name = change.key[:3]
+                functions[account_id, region, name] = _function(tx, (account_id, region, name))
+
+        def publish() -> None:
+            self._publish(stages, functions, frozenset(added), frozenset(removed))
+
+        return publish
+
+    def _publish(
+        self,
+        stages: dict[tuple[str, str], StageSnapshot | None],
+        functions: dict[_FunctionKey, PublishedFunction | None],
+        added: frozenset[str],
+        removed: frozenset[str],
+    ) -> None:
+        # Functions first: a stage published with them may refer to a version that is new too.
+        for key, function in functions.items():
+            before = self._functions.publish(key, function)
+            for version in _gone(before, function):
+                self._retire(version)
+        self._api_ids = (self._api_ids | added) - removed
+        if stages or added or removed:
+            self._stages.publish(stages, self._api_ids)
+        for (api_id, stage_name), snapshot in stages.items():
+            if snapshot is None:
+                self._buckets.drop_stage(api_id, stage_name)
+
+    def _recompiled(self, tx: Transaction, api_id: str, stage_name: str) -> StageSnapshot | None:
+        stage = tx.get(Stage, api_id, stage_name)
+        if stage is None:
+            return None
+        try:
+            return self._compile(tx, stage)
+        except CompileError as error:
+            raise ApiError("BadRequestException", f"Stage {stage_name} cannot be served: {error}") from error
+
+    def _compile(self, tx: Transaction, stage: Stage) -> StageSnapshot:
+        ids: set[str] = {stage.deployment_id}
+        if stage.canary_settings is not None:
+            ids.add(stage.canary_settings.deployment_id)
+        definitions: dict[str, Definition] = {}
+        for deployment_id in ids:
+            definition = tx.get(Definition, stage.rest_api_id, deployment_id)
+            if definition is None:
+                raise CompileError(f"its deployment {deployment_id} does not exist")
+            definitions[deployment_id] = definition
+        return compile_stage(stage, definitions, self._buckets)
+
+
+def _function(tx: Transaction, key: _FunctionKey) -> PublishedFunction | None:
+    if tx.get(FunctionRecord, *key) is None:
+        return None
+    return PublishedFunction(
+        versions={version.version: version for version in tx.list(FunctionVersion, *key)},
+        aliases={alias.name: alias for alias in tx.list(Alias, *key)},
+        policies={policy.qualifier: policy.statements for policy in tx.list(FunctionPolicy, *key)},
+    )
+
+
+def _gone(before: PublishedFunction | None, after: PublishedFunction | None) -> list[FunctionVersion]:
+    """The versions that are no more, or are no more what they were."""
+    if before is None:
+        return []
+    now = {} if after is None else after.versions
+    return [
+        version
+        for name, version in before.versions.items()
+        if name not in now or now[name].revision_id != version.revision_id
+    ]

@@ -1,0 +1,70 @@
+"""AWS_PROXY: the whole call as an event to a Lambda function, its answer as the response."""
+
+import re
+from typing import Final
+
+from headgate.dataplane.ports import BackendTimeout, FunctionMissing, FunctionThrottled, Ports
+from headgate.dataplane.proxy_answer import proxy_answer
+from headgate.dataplane.proxy_event import proxy_event
+from headgate.dataplane.refusal import BadProxyAnswer, ConfigurationError, IntegrationTimeout
+from headgate.dataplane.request import Request
+from headgate.dataplane.snapshot import Reply
+from headgate.model.arn import FunctionRef, method_source_arn, parse_function_arn
+from headgate.model.rest_api import ANY
+
+_LAMBDA_URI: Final = re.compile(
+    r"arn:aws[\w-]*:apigateway:[\w-]+:lambda:path/2015-03-31/functions/(?P<function>.+)/invocations"
+)
+
+
+def function_of_uri(uri: str) -> FunctionRef | None:
+    """The function that an integration URI names; None when it does not name one."""
+    found = _LAMBDA_URI.fullmatch(uri)
+    return parse_function_arn(found["function"]) if found else None
+
+
+class SourceArns:
+    """The ARNs under which one declared method calls: by the request's method and, for ANY, as declared too.
+
+    Whether the service judges a method declared ANY by the one or the other is open (aws-semantics 3.7 and 9.3).
+    """
+
+    def __init__(self, region: str, account_id: str, api_id: str, stage: str, http_method: str, path: str) -> None:
+        def arn(method: str) -> str:
+            return method_source_arn(region, account_id, api_id, stage, method, path)
+
+        self._declared = (arn(http_method),)
+        self._by_method: dict[str, tuple[str, ...]] = {}
+        if http_method == ANY:
+            methods = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
+            self._by_method = {method: (arn(method), arn(ANY)) for method in methods}
+
+    def of(self, http_method: str) -> tuple[str, ...]:
+        return self._by_method.get(http_method, self._declared)
+
+
+class AwsProxy:
+    def __init__(self, function: FunctionRef, sources: SourceArns, *, timeout_s: float) -> None:
+        self._function = function
+        self._sources = sources
+        self._timeout_s = timeout_s
+
+    async def __call__(self, request: Request, ports: Ports) -> Reply:
+        if not ports.functions.permits(self._function, self._sources.of(request.call.method)):
+            raise ConfigurationError(f"Invalid permissions on Lambda function {self._function.arn}")
+        try:
+            reply = await ports.functions.invoke(
+                self._function, proxy_event(request), request.trace_id, self._timeout_s
+            )
+        except BackendTimeout as error:
+            raise IntegrationTimeout("Execution failed due to a timeout error") from error
+        except FunctionMissing as error:
+            raise ConfigurationError(f"Lambda function {self._function.arn} does not exist") from error
+        except FunctionThrottled as error:
+            # Open question 5 of aws-semantics: 500 after common reports.
+            raise ConfigurationError("Lambda throttled the call") from error
+        if reply.failed:
+            raise BadProxyAnswer("Lambda execution failed with an unhandled error")
+        answer = proxy_answer(request, reply.payload)
+        answer.headers.append((b"X-Amzn-Trace-Id", request.trace_id.encode("latin-1")))
+        return answer

@@ -1,0 +1,99 @@
+"""The story of a request: from a call to an answer. Each stop takes what it needs; one that refuses raises Refusal."""
+
+import msgspec
+
+from headgate.dataplane import compression, headers
+from headgate.dataplane.address import Address, locate
+from headgate.dataplane.gateway_responses import gateway_response
+from headgate.dataplane.ports import Ports
+from headgate.dataplane.refusal import (
+    BadRequestBody,
+    Forbidden,
+    InvalidApiKey,
+    MissingAuthenticationToken,
+    Refusal,
+    Throttled,
+)
+from headgate.dataplane.request import Ids, Request, new_ids
+from headgate.dataplane.snapshot import MethodSnapshot, Reply, Stages, StageSnapshot, Variant, choose_variant
+from headgate.model.call import Call, Response
+
+
+async def serve(call: Call, stages: Stages, ports: Ports) -> Response:
+    """Answer one call."""
+    ids = new_ids()
+    try:
+        address = locate_api(call, stages)
+        stage = find_stage(address, stages)
+        variant = choose_variant(stage, ports.draw())
+        request = route(call, address, ids, stage, variant)
+        authorize(request.method)
+        admit(request.method, ports.now())
+        reply = await request.method.integration(request, ports)
+        return respond(request, reply)
+    except Refusal as refusal:
+        return gateway_response(refusal, ids)
+
+
+def locate_api(call: Call, stages: Stages) -> Address:
+    address = locate(call)
+    if address is None or not stages.knows_api(address.api_id):
+        raise Forbidden(f"no API at {call.host}{call.path}")
+    return address
+
+
+def find_stage(address: Address, stages: Stages) -> StageSnapshot:
+    stage = stages.find(address.api_id, address.stage_name)
+    if stage is None:
+        raise MissingAuthenticationToken(f"no stage {address.stage_name!r}")
+    return stage
+
+
+def route(call: Call, address: Address, ids: Ids, stage: StageSnapshot, variant: Variant) -> Request:
+    if variant.default_endpoint_disabled:
+        raise Forbidden("the default endpoint is disabled")
+    found = variant.routes.match(call.method, address.path)
+    if found is None:
+        raise MissingAuthenticationToken(f"no method {call.method} {address.path}")
+    method, path_parameters = found
+    if variant.minimum_compression_size is not None:
+        call = _decompressed(call)
+    return Request(call, address, ids, stage, variant, method, path_parameters)
+
+
+def authorize(method: MethodSnapshot) -> None:
+    # There are no signatures, authorizers or API keys to check yet, so what asks for one is refused: never open.
+    if method.authorization_type != "NONE":
+        raise MissingAuthenticationToken(f"authorization {method.authorization_type} is not served")
+    if method.api_key_required:
+        raise InvalidApiKey("no API key can match")
+
+
+def admit(method: MethodSnapshot, now: float) -> None:
+    if method.bucket is not None and method.limit is not None and not method.bucket.take(method.limit, now):
+        raise Throttled
+
+
+def respond(request: Request, reply: Reply) -> Response:
+    minimum_size = request.variant.minimum_compression_size
+    if minimum_size is not None:
+        accepted = headers.first(request.call.headers, b"accept-encoding")
+        reply = compression.compress(reply, accepted, minimum_size)
+    ids = request.ids
+    reply.headers.append((b"x-amzn-RequestId", ids.request_id.encode()))
+    reply.headers.append((b"x-amz-apigw-id", ids.extended_id.encode()))
+    return Response(reply.status, reply.headers, reply.body)
+
+
+def _decompressed(call: Call) -> Call:
+    content_encoding = headers.first(call.headers, b"content-encoding")
+    if content_encoding is None or not call.body:
+        return call
+    try:
+        body = compression.decompress(call.body, content_encoding)
+    except compression.BadEncoding as error:
+        raise BadRequestBody(str(error)) from error
+    if body is call.body:
+        return call
+    kept = [(name, value) for name, value in call.headers if name.lower() != b"content-encoding"]
+    return msgspec.structs.replace(call, headers=kept, body=body)

@@ -1,0 +1,96 @@
+"""What the pipeline reads: one stage, compiled and immutable. Publishing a change swaps a reference to one of these."""
+
+from collections.abc import Mapping
+from typing import Protocol
+
+import msgspec
+
+from headgate.dataplane.ports import Ports
+from headgate.dataplane.request import Request
+from headgate.dataplane.routing import Routes
+from headgate.dataplane.throttle import Bucket, RateLimit
+
+
+class Reply(msgspec.Struct, gc=False):
+    """An integration's answer before the gateway's own headers are added. `headers` is the reply's own list."""
+
+    status: int
+    headers: list[tuple[bytes, bytes]]
+    body: bytes
+
+
+class CompiledIntegration(Protocol):
+    """An integration with all that can be decided beforehand decided."""
+
+    async def __call__(self, request: Request, ports: Ports) -> Reply:
+        """Answer one request, or raise a Refusal."""
+        ...
+
+
+class MethodSnapshot(msgspec.Struct, frozen=True):
+    """One method of one deployment, on one stage."""
+
+    http_method: str  # or ANY
+    resource_id: str
+    resource_path: str  # the template
+    operation_name: str | None
+    authorization_type: str
+    api_key_required: bool
+    integration: CompiledIntegration
+    limit: RateLimit | None
+    bucket: Bucket | None
+
+
+class Variant(msgspec.Struct, frozen=True):
+    """One side of a stage: a deployment with its variables substituted."""
+
+    deployment_id: str
+    variables: Mapping[str, str]
+    routes: Routes[MethodSnapshot]
+    is_canary: bool | None  # None: the stage has no canary
+    default_endpoint_disabled: bool
+    binary_media_types: frozenset[str]
+    minimum_compression_size: int | None  # bytes
+
+
+class StageSnapshot(msgspec.Struct, frozen=True):
+    """One stage. `canary_percent` is 0 to 100, and `canary` None when the stage has none."""
+
+    account_id: str
+    region: str
+    api_id: str
+    name: str
+    base: Variant
+    canary: Variant | None = None
+    canary_percent: float = 0.0
+
+
+def choose_variant(stage: StageSnapshot, draw: float) -> Variant:
+    """Pick the side that answers one request; `draw` is uniform in [0, 100)."""
+    if stage.canary is not None and draw < stage.canary_percent:
+        return stage.canary
+    return stage.base
+
+
+class Stages:
+    """The stages this process serves. A request holding an old map finishes on what it began with."""
+
+    def __init__(self) -> None:
+        self._stages: Mapping[tuple[str, str], StageSnapshot] = {}
+        self._api_ids: frozenset[str] = frozenset()
+
+    def __repr__(self) -> str:
+        return f"<Stages {len(self._stages)} served>"
+
+    def find(self, api_id: str, stage_name: str) -> StageSnapshot | None:
+        return self._stages.get((api_id, stage_name))
+
+    def knows_api(self, api_id: str) -> bool:
+        return api_id in self._api_ids
+
+    def publish(self, stages: Mapping[tuple[str, str], StageSnapshot | None], api_ids: frozenset[str]) -> None:
+        """Serve these from the next request on; None takes a stage away."""
+        changed = {**self._stages, **stages}
+        # One swap: no request sees a part of it.
+        self._stages = {key: stage for key, stage in changed.items() if stage is not None}
+        self._api_ids = api_ids

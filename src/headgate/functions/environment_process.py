@@ -1,0 +1,326 @@
+"""The shell around an environment's state machine: its socket, its output, its process. It has no rule in it."""
+
+import asyncio
+import os
+import socket
+import struct
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Final, Protocol
+
+from msgspec.structs import replace
+
+from headgate.functions import outcomes
+from headgate.functions.call import PendingCall
+from headgate.functions.deadline import Deadline
+from headgate.functions.environment import TRANSITIONS, Action, Event, State
+from headgate.functions.limits import RuntimeLimits
+from headgate.functions.logs import EnvironmentLog, iso_timestamp, report
+from headgate.functions.outcomes import StartFailure
+from headgate.functions.output import OutputPipe
+from headgate.functions.parent import Parent
+from headgate.functions.python_runtime import frames
+from headgate.model.invocation import FunctionError, FunctionSpec, Outcome
+
+_ANSWER_LIMIT_BYTES: Final = frames.MAX_ANSWER_BYTES + frames.ANSWER_HEAD.size
+# More would make each read allocate fresh pages from the kernel, which takes longer than the rest of a call.
+_READ_BYTES: Final = 65_536
+
+
+class EnvironmentOwner(Protocol):
+    """Whom an environment tells what happens to it."""
+
+    def environment_free(self, environment: "EnvironmentProcess", was: State) -> None: ...
+
+    def environment_gone(self, environment: "EnvironmentProcess", was: State) -> None: ...
+
+    def environment_failed_to_start(self, environment: "EnvironmentProcess", why: StartFailure) -> None: ...
+
+    def call_not_taken(self, call: PendingCall) -> None:
+        """The process was gone before the call reached it."""
+        ...
+
+
+class EnvironmentProcess:
+    """One process that runs one call at a time."""
+
+    def __init__(
+        self, number: int, spec: FunctionSpec, log: EnvironmentLog, limits: RuntimeLimits, owner: EnvironmentOwner
+    ) -> None:
+        self.number = number
+        self.state = State.STARTING
+        self.log = log
+        self.peak_memory_mb = 0
+        self._spec = spec
+        self._limits = limits
+        self._owner = owner
+        self._loop = asyncio.get_running_loop()
+        self._parent: Parent | None = None
+        self._socket: socket.socket | None = None
+        self._output: OutputPipe | None = None
+        self._reader = frames.FrameReader(_ANSWER_LIMIT_BYTES)
+        self._unsent = memoryview(b"")
+        self._deadline = Deadline(self._on_deadline)
+        self._started_at = time.monotonic()
+        self._init_s: float | None = None
+        self._call: PendingCall | None = None
+        self._call_number = 0
+        self._call_at = 0.0
+        self._answer = Outcome(payload=b"")
+        self._output_may_wait = True
+        self._failure = StartFailure()
+        self._exit_status: int | None = None
+        self._acts: Mapping[Action, Callable[[State], None]] = {
+            Action.SEND: self._send_call,
+            Action.ANSWER: self._resolve_with_answer,
+            Action.OFFER: self._offer,
+            Action.KILL: self._kill,
+            Action.GIVE_BACK: self._give_back,
+            Action.FAIL_INIT: self._fail_to_start,
+            Action.FAIL_TIMEOUT: self._resolve_with_timeout,
+            Action.FAIL_EXIT: self._resolve_with_exit,
+            Action.REMOVE: self._remove,
+        }
+
+    def __repr__(self) -> str:
+        running = "" if self._call is None else f" with {self._call.invocation.request_id}"
+        return f"<environment {self.number} of {self._spec.name}: {self.state.name.lower()}{running}>"
+
+    @property
+    def age_s(self) -> float:
+        """How long ago its start began."""
+        return time.monotonic() - self._started_at
+
+    def start(self, parent: Parent, folder: Path) -> None:
+        """Have the parent fork the process."""
+        self._parent = parent
+        self._socket, theirs = socket.socketpair()
+        self._socket.setblocking(False)
+        output, their_output = os.pipe()
+        self._output = OutputPipe(output, self.log, self._limits.log_burst_bytes)
+        parent.fork(self.number, self.log.stream, folder, theirs.fileno(), their_output)
+        theirs.close()
+        os.close(their_output)
+        self._loop.add_reader(self._socket.fileno(), self._on_readable)
+        self._deadline.set(time.monotonic() + self._limits.init_s)
+
+    def run(self, call: PendingCall) -> None:
+        """Give it a call."""
+        self._call = call
+        self._happens(Event.CALL)
+
+    def retire(self) -> None:
+        """It is not wanted any more: end it, after its call if it has one."""
+        self._happens(Event.RETIRED)
+
+    def init_failed(self, why: StartFailure) -> None:
+        """Its parent did not get so far as to fork it."""
+        self._failure = why
+        self._happens(Event.INIT_FAILED)
+
+    def exited(self, wait_status: int) -> None:
+        """Its process ended."""
+        while self._on_readable():
+            pass  # what it said before
+        self._exit_status = wait_status
+        if self.state is State.STARTING:
+            self._failure = StartFailure(wait_status=wait_status)
+        self._happens(Event.EXITED)
+
+    # Events in, actions out.
+
+    def _happens(self, event: Event) -> None:
+        was = self.state
+        self.state, actions = TRANSITIONS[was][event]
+        for action in actions:
+            self._acts[action](was)
+
+    def _offer(self, was: State) -> None:
+        self._deadline.clear()
+        self._owner.environment_free(self, was)
+
+    def _kill(self, _was: State) -> None:
+        if self._parent is not None:
+            self.peak_memory_mb = max(self.peak_memory_mb, self._parent.peak_memory_mb(self.number))
+            self._parent.kill_environment(self.number)
+
+    def _give_back(self, _was: State) -> None:
+        call, self._call = self._call, None
+        assert call is not None
+        self._owner.call_not_taken(call)
+
+    def _fail_to_start(self, _was: State) -> None:
+        if self._output is not None:
+            self._output.read_all()
+        self._owner.environment_failed_to_start(self, self._failure)
+
+    def _remove(self, was: State) -> None:
+        self._deadline.cancel()
+        if self._socket is not None:
+            self._stop_watching_socket(self._socket)
+            self._socket.close()
+            self._socket = None
+        if self._output is not None:
+            self._output.read_all()
+            self._output.close()
+        self._owner.environment_gone(self, was)
+
+    def _on_deadline(self) -> None:
+        if self.state is State.STARTING:
+            self._failure = StartFailure(timed_out_s=self._limits.init_s)
+        self._happens(Event.TIMED_OUT)
+
+    # A call out, an answer in.
+
+    def _send_call(self, _was: State) -> None:
+        call, output = self._call, self._output
+        assert call is not None
+        assert output is not None
+        invocation = call.invocation
+        self._call_number = (self._call_number + 1) & 0xFFFFFFFF
+        self._call_at = time.monotonic()
+        deadline = self._call_at + self._spec.timeout_s
+        message = frames.call_frame(
+            self._call_number,
+            int(deadline * 1000),
+            invocation.request_id,
+            invocation.invoked_arn,
+            invocation.trace_id,
+            invocation.client_context,
+            invocation.payload,
+        )
+        if not self._send(message):
+            self._happens(Event.UNREACHED)
+            return
+        # While the process works already. What it prints is not read before this returns.
+        self._deadline.set(deadline)
+        output.allow_burst()
+        if invocation.want_log_tail:
+            self.log.keep_tail()
+        self.log.write(f"START RequestId: {invocation.request_id} Version: {self._spec.version}")
+
+    def _send(self, message: bytes) -> bool:
+        """Send a frame, the rest of it later where it does not fit. False when there is nobody to read it."""
+        assert self._socket is not None
+        try:
+            sent = self._socket.send(message)
+        except BlockingIOError:
+            sent = 0
+        except OSError:
+            return False
+        if sent < len(message):
+            self._unsent = memoryview(message)[sent:]
+            self._loop.add_writer(self._socket.fileno(), self._on_writable)
+        return True
+
+    def _on_writable(self) -> None:
+        assert self._socket is not None
+        try:
+            self._unsent = self._unsent[self._socket.send(self._unsent) :]
+        except BlockingIOError:
+            return
+        except OSError:
+            self._unsent = memoryview(b"")  # it has ended, which reading says too
+        if not self._unsent:
+            self._loop.remove_writer(self._socket.fileno())
+
+    def _on_readable(self) -> bool:
+        """Read what is there once. False when there is nothing more."""
+        if self._socket is None:
+            return False
+        try:
+            received = self._socket.recv(_READ_BYTES)
+        except BlockingIOError:
+            return False
+        except OSError:
+            received = b""
+        if not received:
+            self._stop_watching_socket(self._socket)
+            self._happens(Event.HUNG_UP)
+            return False
+        try:
+            messages = self._reader.feed(received)
+        except frames.FrameError:
+            self._happens(Event.GARBLED)
+            return False
+        for kind, payload in messages:
+            self._on_message(kind, payload)
+        return True
+
+    def _on_message(self, kind: int, payload: bytes) -> None:
+        match kind:
+            case frames.ANSWER:
+                self._on_answer(payload, None)
+            case frames.ERROR:
+                self._on_answer(payload, FunctionError.UNHANDLED)
+            case frames.READY:
+                self._init_s = self.age_s
+                self._happens(Event.READY)
+            case frames.INIT_ERROR:
+                self._failure = StartFailure(document=payload)
+                self._happens(Event.INIT_FAILED)
+            case _:
+                self._happens(Event.GARBLED)
+
+    def _on_answer(self, payload: bytes, error: FunctionError | None) -> None:
+        try:
+            number, peak_kib, has_output = frames.ANSWER_HEAD.unpack_from(payload)
+        except struct.error:
+            self._happens(Event.GARBLED)
+            return
+        # An answer to an earlier call comes from a copy of the process that the handler forked.
+        if number != self._call_number or self._call is None:
+            self._happens(Event.GARBLED)
+            return
+        self.peak_memory_mb = peak_kib // 1024
+        self._output_may_wait = has_output
+        self._answer = Outcome(payload=payload[frames.ANSWER_HEAD.size :], error=error)
+        self._happens(Event.ANSWERED)
+
+    def _stop_watching_socket(self, sock: socket.socket) -> None:
+        self._loop.remove_reader(sock.fileno())
+        if self._unsent:
+            self._unsent = memoryview(b"")
+            self._loop.remove_writer(sock.fileno())
+
+    # The end of a call.
+
+    def _resolve_with_answer(self, _was: State) -> None:
+        call, tail = self._finish_call("")
+        call.resolve(replace(self._answer, log_tail=tail) if tail else self._answer)
+
+    def _resolve_with_timeout(self, _was: State) -> None:
+        assert self._call is not None
+        request_id = self._call.invocation.request_id
+        text = outcomes.timed_out_text(self._spec.timeout_s)
+        call, tail = self._finish_call(f"{iso_timestamp(time.time())} {request_id} {text}")
+        call.resolve(outcomes.timed_out(request_id, self._spec.timeout_s, tail))
+
+    def _resolve_with_exit(self, _was: State) -> None:
+        assert self._call is not None
+        request_id = self._call.invocation.request_id
+        text = outcomes.exit_text(request_id, self._exit_status)
+        call, tail = self._finish_call(f"{text}\nRuntime.ExitError")
+        call.resolve(outcomes.exited(request_id, self._exit_status, tail))
+
+    def _finish_call(self, last_line: str) -> tuple[PendingCall, bytes]:
+        """Complete the call's log. The process has flushed before it answered, so all it printed is in the pipe."""
+        duration_s = time.monotonic() - self._call_at
+        call, self._call = self._call, None
+        assert call is not None
+        assert self._output is not None
+        log = self.log
+        if self._output_may_wait or log.in_a_line:
+            self._output.read_all()
+        self._output_may_wait = True
+        if last_line:
+            log.write(last_line)
+        invocation = call.invocation
+        request_id = invocation.request_id
+        log.write(
+            f"END RequestId: {request_id}",
+            report(request_id, duration_s, self._spec.memory_mb, self.peak_memory_mb, self._init_s),
+        )
+        self._init_s = None
+        return call, log.take_tail() if invocation.want_log_tail else b""

@@ -1,0 +1,135 @@
+"""Which execution environment takes a call, which call waits, and when one more environment is worth starting.
+
+The most recently idle environment is taken: its caches are warm, and those that are not needed grow old and end.
+
+Starting environments has a price, above all on few cores, and a short queue is often gone sooner than a process has
+started. So the first one is started at once, and after that one more for each call that has waited for longer than
+`GROW_AFTER_S`; never more at a time than there are already (1, 2, 4, 8, ...), so that a burst of short calls, which
+a few environments can take, does not start as many as there are calls. Calls that hang hold nobody else up for longer
+than that wait. At the bound of environments calls wait their turn, first come, first served, up to a bound and a
+deadline; then they are refused. (Lambda refuses at once; its bound is a thousand, not ten.)
+"""
+
+from collections import deque
+from collections.abc import Iterable
+from itertools import islice
+from typing import Final, Generic, Protocol, TypeVar
+
+from headgate.functions.errors import Throttled
+
+GROW_AFTER_S: Final = 0.005
+
+
+class Waiter(Protocol):
+    """A call that waits. Both times are of one monotonic clock, in seconds."""
+
+    queued_at: float
+    deadline: float
+
+
+Environment = TypeVar("Environment")
+Call = TypeVar("Call", bound=Waiter)
+
+
+class Pool(Generic[Environment, Call]):
+    """The environments of one function version and the calls that wait for one. It decides; the caller acts."""
+
+    __slots__ = ("_idle", "_max_environments", "_max_waiting", "_waiting", "size", "starting")
+
+    def __init__(self, max_environments: int, max_waiting: int) -> None:
+        self._max_environments = max_environments
+        self._max_waiting = max_waiting
+        self._idle: list[tuple[Environment, float]] = []  # with the time it became so; the newest last
+        self._waiting: deque[Call] = deque()
+        self.size = 0  # starting, idle and busy
+        self.starting = 0
+
+    def __repr__(self) -> str:
+        return (
+            f"<{self.size} of {self._max_environments} environments: {self.starting} starting, "
+            f"{len(self._idle)} idle; {len(self._waiting)} calls waiting>"
+        )
+
+    @property
+    def waiting(self) -> int:
+        """How many calls wait."""
+        return len(self._waiting)
+
+    @property
+    def next_deadline(self) -> float | None:
+        """When the first waiting call must be refused. All wait equally long, so the first in is the first out."""
+        return self._waiting[0].deadline if self._waiting else None
+
+    @property
+    def longest_idle_since(self) -> float | None:
+        """Since when the environment that is idle longest is so; None when none is."""
+        return self._idle[0][1] if self._idle else None
+
+    def place(self, call: Call) -> Environment | None:
+        """The environment that takes the call; None when it waits. Raises Throttled."""
+        if self._idle:
+            return self._idle.pop()[0]
+        if len(self._waiting) >= self._max_waiting:
+            raise Throttled(f"{len(self._waiting)} calls are waiting, which is as many as may")
+        self._waiting.append(call)
+        return None
+
+    def withdraw(self, call: Call) -> None:
+        """The call is given up. No effect on one that waits no longer."""
+        if call in self._waiting:
+            self._waiting.remove(call)
+
+    def started(self) -> None:
+        """One more environment is being started."""
+        self.size += 1
+        self.starting += 1
+
+    def ready(self) -> None:
+        """One that was starting has started; `free` follows."""
+        self.starting -= 1
+
+    def free(self, environment: Environment, now: float) -> Call | None:
+        """An environment can take a call: the one it takes, or None, with which it is idle."""
+        if self._waiting:
+            return self._waiting.popleft()
+        self._idle.append((environment, now))
+        return None
+
+    def removed(self, environment: Environment, *, was_starting: bool) -> None:
+        """An environment is gone."""
+        self.size -= 1
+        self.starting -= was_starting
+        self._idle = [entry for entry in self._idle if entry[0] is not environment]
+
+    def to_start(self, now: float, room: int) -> int:
+        """How many environments to start now. `room` is how many the server has room for."""
+        if not self._waiting:
+            return 0
+        if self.size == 0:
+            wanted = 1
+        else:
+            first = islice(self._waiting, self._max_environments)
+            overdue = sum(1 for call in first if now - call.queued_at >= GROW_AFTER_S)
+            wanted = min(overdue, self.size) - self.starting
+        return max(0, min(wanted, self._max_environments - self.size, room))
+
+    def take_expired(self, now: float) -> list[Call]:
+        """The calls that have waited too long. They wait no longer."""
+        expired = []
+        while self._waiting and self._waiting[0].deadline <= now:
+            expired.append(self._waiting.popleft())
+        return expired
+
+    def take_all_waiting(self) -> list[Call]:
+        """All calls that wait. They wait no longer."""
+        calls = list(self._waiting)
+        self._waiting.clear()
+        return calls
+
+    def take_first_waiting(self) -> Call | None:
+        """The call that has waited longest. It waits no longer."""
+        return self._waiting.popleft() if self._waiting else None
+
+    def idle_since(self, before: float) -> Iterable[Environment]:
+        """The environments that have been idle since before a time, the longest first."""
+        return [environment for environment, since in self._idle if since <= before]

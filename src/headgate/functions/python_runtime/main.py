@@ -1,0 +1,263 @@
+"""The warmed parent of one function version: imports the handler once, then forks an execution environment on request.
+
+It is started by exec and so holds nothing of the server; what it needs to know comes as the first frame of its control
+socket, never as an argument or a variable that another process could read.
+
+A fork copies memory, but one thread only, and it shares what descriptors stand for. Where the import left threads,
+open descriptors or files in its temporary folder, the parent says UNFORKABLE and ends; the server starts another that
+imports nothing (`import_first` false), whose environments each import for themselves, as on Lambda.
+
+When the control socket ends, however the server ended, the parent kills all its descendants and exits. It adopts those
+that lose their parents (PR_SET_CHILD_SUBREAPER), so a process that left its session is found too.
+"""
+
+# Importing pathlib would take a tenth of the time to start:
+# ruff: noqa: PTH102, PTH106, PTH108, PTH115, PTH123, PTH208
+import _socket
+import array
+import contextlib
+import gc
+import json
+import os
+import select
+import signal
+import sys
+import time
+from typing import Any, NoReturn
+
+from . import confinement, frames, logs, serving
+from .faults import as_json, error_document, log_error
+from .handler import Handler, load_handler
+
+
+def main(control_fd: int) -> NoReturn:
+    """Run until the control socket ends. Never returns; a Python exit would run what the function registered for it."""
+    control = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM, 0, control_fd)
+    reader = frames.FrameReader()
+    received: list[tuple[int, bytes]] = []
+    while not received:
+        some = control.recv(65_536)
+        if not some:
+            os._exit(0)
+        received = reader.feed(some)
+    settings = json.loads(received.pop(0)[1])
+    confinement.die_with(settings["server_pid"])
+    confinement.adopt_orphans()
+    _become_the_function(settings)
+
+    handler = None
+    if settings["import_first"]:
+        handler = _import(control_fd, settings)
+    _silence()
+    # The parent reports how the end of its children is, so the import must not have taken that over.
+    signal.set_wakeup_fd(-1)
+    gc.freeze()  # what is there now is never garbage: a collection in a child would only unshare its pages
+    serving.write(control_fd, frames.frame(frames.READY, b""))
+    confinement.outlive_the_server_for_a_moment()
+    _Parent(control, reader, handler, settings).run()
+    _remove(settings["folder"])
+    os._exit(0)
+
+
+def _become_the_function(settings: dict[str, Any]) -> None:
+    os.environ.clear()
+    os.environ.update(settings["variables"])
+    time.tzset()
+    os.chdir(settings["code_dir"])
+    # The server's packages come last: boto3 can be imported where the function brings none.
+    sys.path[:] = [settings["code_dir"], *sys.path, *settings["site_packages"]]
+    sys.dont_write_bytecode = True  # the code is read only, which does not stop root
+    logs.set_up_output()
+    logs.set_up_logging()
+    confinement.limit_resources(settings["memory_mb"])
+
+
+def _import(control_fd: int, settings: dict[str, Any]) -> Handler:
+    """Import the handler, or say what is wrong and end."""
+    before = _descriptors()
+    handler = import_handler(control_fd, settings["handler"])
+    left = _left_by_the_import(before, settings["variables"]["TMPDIR"])
+    if left:
+        serving.write(control_fd, frames.frame(frames.UNFORKABLE, left.encode()))
+        os._exit(0)
+    return handler
+
+
+def import_handler(report_fd: int, name: str) -> Handler:
+    """Import the handler; where that fails, send INIT_ERROR and end this process."""
+    try:
+        handler = load_handler(name)
+    except SystemExit as asked:
+        status = serving.exit_status(asked)
+        logs.flush()
+        os._exit(status)
+    except BaseException as error:  # whatever the module's code raises is the answer
+        document = error_document(error, "")
+        log_error(document, logs.RECORD_LINE_BREAK)
+        logs.flush()
+        serving.write(report_fd, frames.frame(frames.INIT_ERROR, as_json(document, frames.MAX_ANSWER_BYTES)))
+        os._exit(1)
+    logs.flush()
+    return handler
+
+
+def _left_by_the_import(before: set[tuple[str, str]], temporary: str) -> str:
+    """What the import left that a fork would not carry over, or would share; "" when there is nothing."""
+    if len(os.listdir("/proc/self/task")) > 1:
+        return "threads"
+    opened = _descriptors() - before
+    if opened:
+        return "open descriptors: " + ", ".join(sorted(target for _, target in opened))
+    if os.listdir(temporary):
+        return "files in its temporary folder"
+    return ""
+
+
+def _descriptors() -> set[tuple[str, str]]:
+    found = set()
+    for fd in os.listdir("/proc/self/fd"):
+        with contextlib.suppress(OSError):  # the listing's own descriptor is closed by now
+            found.add((fd, os.readlink(f"/proc/self/fd/{fd}")))
+    return found
+
+
+def _silence() -> None:
+    """Let go of the pipe that carried the import's output: what comes later is an environment's, on its own."""
+    null = os.open(os.devnull, os.O_RDWR)
+    for fd in (0, 1, 2):
+        os.dup2(null, fd)
+    os.close(null)
+
+
+class _Parent:
+    """Forks environments and reaps them."""
+
+    def __init__(
+        self, control: _socket.socket, reader: frames.FrameReader, handler: Handler | None, settings: dict[str, Any]
+    ) -> None:
+        self._control = control
+        self._reader = reader
+        self._handler = handler
+        self._settings = settings
+        self._pid = os.getpid()
+        self._environments: dict[int, tuple[int, str]] = {}  # process id -> number, folder
+        self._wake_read, self._wake_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        self._passed: list[int] = []  # descriptors that came with frames not yet carried out
+
+    def run(self) -> None:
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.set_wakeup_fd(self._wake_write, warn_on_full_buffer=False)
+        poll = select.poll()
+        poll.register(self._control.fileno(), select.POLLIN)
+        poll.register(self._wake_read, select.POLLIN)
+        while True:
+            for fd, _ in poll.poll():
+                if fd == self._wake_read:
+                    os.read(self._wake_read, 4096)
+                    self._reap()
+                elif not self._obey():
+                    self._end_all()
+                    return
+
+    def _obey(self) -> bool:
+        """Carry out what the server asks. False when it is gone."""
+        try:
+            data, ancillary, _, _ = self._control.recvmsg(65_536, _socket.CMSG_SPACE(8), _socket.MSG_CMSG_CLOEXEC)
+        except OSError:
+            return False
+        for _, _, passed in ancillary:
+            fds = array.array("i")
+            fds.frombytes(passed)
+            self._passed += fds
+        for _, payload in self._reader.feed(data):
+            self._fork(json.loads(payload), self._passed.pop(0), self._passed.pop(0))
+        return bool(data)
+
+    def _fork(self, asked: dict[str, Any], socket_fd: int, output_fd: int) -> None:
+        os.mkdir(asked["folder"], 0o700)
+        pid = os.fork()
+        if pid == 0:
+            try:
+                self._live(asked, socket_fd, output_fd)
+            finally:
+                os._exit(1)
+        os.close(socket_fd)
+        os.close(output_fd)
+        self._environments[pid] = (asked["number"], asked["folder"])
+        self._tell(frames.FORKED, asked["number"], pid)
+
+    def _live(self, asked: dict[str, Any], socket_fd: int, output_fd: int) -> NoReturn:
+        """Be the environment: in the child, after the fork."""
+        os.setsid()
+        confinement.die_with(self._pid)
+        signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        for fd in (self._control.detach(), self._wake_read, self._wake_write):
+            os.close(fd)
+        os.dup2(output_fd, 1)
+        os.dup2(output_fd, 2)
+        os.close(output_fd)
+        os.environ["AWS_LAMBDA_LOG_STREAM_NAME"] = asked["stream"]
+        for name in ("TMPDIR", "TEMP", "TMP"):
+            os.environ[name] = asked["folder"]
+        tempfile = sys.modules.get("tempfile")
+        if tempfile is not None:
+            vars(tempfile)["tempdir"] = None  # it may hold the parent's
+        # `random` reseeds itself after a fork; `secrets`, `uuid` and `ssl` ask the kernel.
+        handler = self._handler or import_handler(socket_fd, self._settings["handler"])
+        serving.serve(socket_fd, handler)
+
+    def _reap(self) -> None:
+        """Report the environments that ended. What the last of them left behind ends too."""
+        while True:
+            try:
+                ended = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+            except ChildProcessError:
+                return
+            if ended is None:
+                break
+            if ended.si_pid in self._environments:
+                # Before it is reaped, so that its number cannot be another's yet.
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(ended.si_pid, signal.SIGKILL)
+            pid, status = os.waitpid(ended.si_pid, 0)
+            number, folder = self._environments.pop(pid, (0, ""))
+            if number:
+                self._tell(frames.EXITED, number, status)
+                _remove(folder)
+        if not self._environments:
+            self._end_all()
+
+    def _end_all(self) -> None:
+        """Kill all descendants, those that they leave to this process too, and wait until there are none."""
+        try:
+            while True:
+                for pid in _children():
+                    os.kill(pid, signal.SIGKILL)
+                pid, _ = os.waitpid(-1, 0)
+                _remove(self._environments.pop(pid, (0, ""))[1])
+        except ChildProcessError:
+            return
+
+    def _tell(self, kind: int, number: int, value: int) -> None:
+        with contextlib.suppress(OSError):  # the server is gone, which the next read of the socket says
+            serving.write(self._control.fileno(), frames.frame(kind, frames.NUMBER_AND_VALUE.pack(number, value)))
+
+
+def _children() -> list[int]:
+    pid = os.getpid()
+    with open(f"/proc/{pid}/task/{pid}/children") as children:
+        return [int(child) for child in children.read().split()]
+
+
+def _remove(folder: str) -> None:
+    """Remove a folder and what is in it. What cannot be removed is left to the server, which removes the whole."""
+    if not folder:
+        return
+    with contextlib.suppress(OSError):
+        for entry in os.scandir(folder):
+            if entry.is_dir(follow_symlinks=False):
+                _remove(entry.path)
+            else:
+                os.unlink(entry.path)
+        os.rmdir(folder)

@@ -1,0 +1,182 @@
+"""Running functions: the one door to this package.
+
+    runtime = FunctionRuntime(work_dir=..., logs=...)
+    outcome = await runtime.invoke(spec, invocation)
+
+Each function version has one warmed parent process and, forked from it, execution environments that run one call at a
+time. Everything happens in the running event loop: no thread of the server waits for a function.
+"""
+
+import asyncio
+import contextlib
+import itertools
+import os
+import shutil
+import time
+from pathlib import Path
+from typing import Final
+
+from headgate.functions.call import PendingCall
+from headgate.functions.errors import Throttled
+from headgate.functions.function import Function
+from headgate.functions.limits import RuntimeLimits
+from headgate.functions.logs import LogSink
+from headgate.functions.parent import Parent
+from headgate.model.invocation import FunctionSpec, Invocation, Outcome
+
+__all__ = ["FunctionRuntime", "LogSink", "RuntimeLimits", "Throttled", "supports"]
+
+_PARENT_END_S: Final = 2.0  # for killing and reaping its descendants
+_DEFAULT_LIMITS: Final = RuntimeLimits()
+_SPARE_AFTER_S: Final = 0.2  # so that it does not compete with the start that took the last one
+
+
+def supports(runtime: str) -> bool:
+    """Whether functions of this runtime, such as `python3.13`, can run here. All run on Headgate's own interpreter."""
+    return runtime.startswith("python3.")
+
+
+class FunctionRuntime:
+    """The functions of one server process. Used from one event loop; made anywhere."""
+
+    def __init__(
+        self, *, work_dir: Path, logs: LogSink, limits: RuntimeLimits = _DEFAULT_LIMITS, endpoint_url: str = ""
+    ) -> None:
+        """`work_dir` holds functions' temporary folders; `endpoint_url` is where AWS clients in functions call."""
+        self.limits = limits
+        self.logs = logs
+        self.endpoint_url = endpoint_url
+        self._folder = work_dir / f"functions-{os.getpid()}-{id(self):x}"
+        self._functions: dict[str, Function] = {}
+        self._retired: set[Function] = set()
+        self._numbers = itertools.count(1)
+        self._spare: Parent | None = None
+        self._spare_timer: asyncio.TimerHandle | None = None
+        self._ending: set[asyncio.Task[None]] = set()
+        self._closing = False
+        self._all_ended: asyncio.Event | None = None  # set by the last function, once `close` waits
+
+    def __repr__(self) -> str:
+        return f"<FunctionRuntime {list(self._functions.values())}>"
+
+    async def invoke(self, spec: FunctionSpec, invocation: Invocation, timeout_s: float | None = None) -> Outcome:
+        """Run one call. A failure of the function is an outcome too.
+
+        Raises Throttled where there is no room for the call, and TimeoutError when there is no outcome within
+        `timeout_s`. When its caller gives up so, or is cancelled, a call that waits is withdrawn, and one that runs
+        goes on to its own end.
+        """
+        function = self._functions.get(spec.key)
+        if function is None:
+            function = self._open(spec)
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[Outcome] = loop.create_future()
+        call = PendingCall(invocation, future, time.monotonic(), self.limits.wait_s)
+        timer = None if timeout_s is None else loop.call_later(timeout_s, call.refuse, TimeoutError())
+        function.submit(call)
+        try:
+            return await future
+        except (asyncio.CancelledError, TimeoutError):
+            function.withdraw(call)
+            raise
+        finally:
+            if timer is not None:
+                timer.cancel()
+
+    async def prepare(self, spec: FunctionSpec) -> None:
+        """Begin to start the function's first environment, if it has none. Does not wait for it."""
+        function = self._functions.get(spec.key)
+        if function is None:
+            function = self._open(spec)
+        function.warm()
+
+    def start_spare(self) -> None:
+        """Start an interpreter in store, so that the next new function's first call does not wait for one.
+
+        Happens by itself after each start of a function; call it when the server starts and knows functions.
+        """
+        if self._spare_timer is not None:
+            self._spare_timer.cancel()
+            self._spare_timer = None
+        if self.limits.keep_spare_parent and not self._closing and (self._spare is None or self._spare.ended):
+            self._spare = Parent()
+
+    def retire(self, key: str) -> None:
+        """End a function version's environments: idle ones now, busy ones after their call.
+
+        A request that began before its route changed may still call it: that starts it anew, and it ends when idle.
+        """
+        function = self._functions.pop(key, None)
+        if function is not None:
+            self._retired.add(function)
+            function.retire()
+
+    async def close(self) -> None:
+        """Let running calls finish, for `drain_s` at most, then end everything. No process and no folder is left."""
+        self._closing = True
+        if self._spare_timer is not None:
+            self._spare_timer.cancel()
+        for key in list(self._functions):
+            self.retire(key)
+        if self._retired:
+            self._all_ended = asyncio.Event()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._all_ended.wait(), self.limits.drain_s)
+        for function in list(self._retired):
+            function.kill()
+        if self._spare is not None:
+            self.end_parent(self._spare, self._folder)
+            self._spare = None
+        while self._ending:
+            await asyncio.wait(self._ending)
+        await asyncio.to_thread(shutil.rmtree, self._folder, ignore_errors=True)
+
+    def _open(self, spec: FunctionSpec) -> Function:
+        if self._closing:
+            raise Throttled("the server is stopping")
+        function = self._functions[spec.key] = Function(spec, self)
+        return function
+
+    # What functions ask of their host.
+
+    def next_number(self) -> int:
+        return next(self._numbers)
+
+    def new_folder(self, number: int) -> Path:
+        folder = self._folder / str(number)
+        folder.mkdir(parents=True, mode=0o700)
+        return folder
+
+    def take_parent(self) -> Parent:
+        parent, self._spare = self._spare, None
+        if self._spare_timer is None:
+            self._spare_timer = asyncio.get_running_loop().call_later(_SPARE_AFTER_S, self.start_spare)
+        return parent if parent is not None and not parent.ended else Parent()
+
+    def end_parent(self, parent: Parent, folder: Path) -> None:
+        task = asyncio.get_running_loop().create_task(_end(parent, folder))
+        self._ending.add(task)
+        task.add_done_callback(self._ending.discard)
+
+    def make_room(self) -> bool:
+        functions = [*self._functions.values(), *self._retired]
+        if sum(len(function.environments) for function in functions) < self.limits.max_total_environments:
+            return True
+        idle = [(since, function) for function in functions if (since := function.longest_idle_since) is not None]
+        if not idle:
+            return False
+        min(idle, key=lambda entry: entry[0])[1].end_longest_idle()
+        return True
+
+    def function_ended(self, function: Function) -> None:
+        self._retired.discard(function)
+        if self._functions.get(function.spec.key) is function:
+            del self._functions[function.spec.key]
+        if self._all_ended is not None and not self._retired:
+            self._all_ended.set()
+
+
+async def _end(parent: Parent, folder: Path) -> None:
+    await parent.close(_PARENT_END_S)
+    # The process removes its folder itself, unless it was killed.
+    await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)

@@ -1,0 +1,57 @@
+"""The environment variables of a function: aws-semantics section 9.6, then the function's own."""
+
+from pathlib import Path
+from typing import Final
+
+from headgate.model.invocation import FunctionSpec
+
+_XRAY_HOST: Final = "127.0.0.1"
+_XRAY_PORT: Final = "2000"
+
+
+def function_variables(
+    spec: FunctionSpec, *, log_stream: str, temporary: Path, runtime_dir: Path, endpoint_url: str
+) -> dict[str, str]:
+    """All variables that the function sees; none is the server's.
+
+    The credentials are placeholders: they say which account the function belongs to where a gateway listens at
+    `endpoint_url`, and open nothing elsewhere.
+    """
+    code = str(spec.code_dir)
+    variables = {
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_SESSION_TOKEN": "test",
+        "AWS_REGION": spec.region,
+        "AWS_DEFAULT_REGION": spec.region,
+        "AWS_EXECUTION_ENV": f"AWS_Lambda_{spec.runtime}",
+        "AWS_LAMBDA_FUNCTION_NAME": spec.name,
+        "AWS_LAMBDA_FUNCTION_VERSION": spec.version,
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(spec.memory_mb),
+        "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
+        "AWS_LAMBDA_LOG_GROUP_NAME": spec.log_group,
+        "AWS_LAMBDA_LOG_STREAM_NAME": log_stream,
+        "AWS_LAMBDA_RUNTIME_API": "127.0.0.1:9001",
+        "AWS_XRAY_CONTEXT_MISSING": "LOG_ERROR",
+        "AWS_XRAY_DAEMON_ADDRESS": f"{_XRAY_HOST}:{_XRAY_PORT}",
+        "_AWS_XRAY_DAEMON_ADDRESS": _XRAY_HOST,
+        "_AWS_XRAY_DAEMON_PORT": _XRAY_PORT,
+        "LAMBDA_TASK_ROOT": code,
+        "LAMBDA_RUNTIME_DIR": str(runtime_dir),
+        "LANG": "en_US.UTF-8",
+        "LC_CTYPE": "C.UTF-8",
+        "LD_LIBRARY_PATH": f"{code}:{code}/lib",
+        "PATH": "/usr/local/bin:/usr/bin:/bin",
+        "PWD": code,
+        "PYTHONPATH": code,
+        "SHLVL": "0",
+        "TZ": ":UTC",
+        "_HANDLER": spec.handler,
+        "_X_AMZN_TRACE_ID": "",
+    }
+    if endpoint_url:
+        variables["AWS_ENDPOINT_URL"] = endpoint_url
+    variables |= spec.environment
+    # There is no /tmp of its own: these are what programs ask for one.
+    variables |= dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(temporary))
+    return variables

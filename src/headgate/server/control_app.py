@@ -1,0 +1,135 @@
+"""The ASGI application of the control listener: health, reset, the AWS wire, and stages for convenience."""
+
+import time
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any, Final, Protocol
+
+import orjson
+
+from headgate import __version__
+from headgate.control.dispatch import Dispatcher
+from headgate.dataplane.address import locate
+from headgate.model.call import Call, Response
+from headgate.server.http1_target import BadTarget, host_name
+from headgate.wire.http import HttpRequest
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+
+MAX_BODY_BYTES: Final = 75 * 1024 * 1024  # a zip of 50 MB in base64, with room for the rest of CreateFunction
+_JSON: Final = (b"content-type", b"application/json")
+
+
+class Server(Protocol):
+    """What the running server says of itself."""
+
+    @property
+    def revision(self) -> int: ...
+
+    @property
+    def ephemeral(self) -> bool: ...
+
+    async def reset(self) -> None:
+        """Back to empty, the bridge included."""
+        ...
+
+
+class ControlApp:
+    def __init__(
+        self, dispatcher: Dispatcher, gateway: Callable[[Call], Awaitable[Response]], server: Server, port: int
+    ) -> None:
+        self._dispatcher = dispatcher
+        self._gateway = gateway
+        self._server = server
+        self._port = str(port)
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            raise ValueError(f"only HTTP is served, not {scope['type']}")
+        body = await _body(receive)
+        if body is None:
+            message = f"the request body is over {MAX_BODY_BYTES} bytes"
+            await _send(send, 413, [_JSON], orjson.dumps({"message": message}))
+            return
+        path = scope["raw_path"].decode("latin-1")
+        if path.startswith("/_headgate/"):
+            status, answer = await self._own_page(scope["method"], path)
+            await _send(send, status, [_JSON], orjson.dumps(answer))
+            return
+        call = _call(scope, path, body, self._port)
+        if call is not None and locate(call) is not None:
+            response = await self._gateway(call)
+            await _send(send, response.status, response.headers, response.body)
+            return
+        request = HttpRequest(
+            method=scope["method"],
+            path=path,
+            query=scope["query_string"].decode("latin-1"),
+            headers={name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]},
+            body=body,
+        )
+        reply = await self._dispatcher.answer(request)
+        headers = [(name.encode("latin-1"), value.encode("utf-8")) for name, value in reply.headers]
+        await _send(send, reply.status, headers, reply.body)
+
+    async def _own_page(self, method: str, path: str) -> tuple[int, dict[str, object]]:
+        match method, path:
+            case (("GET" | "HEAD"), "/_headgate/health"):
+                return 200, {"status": "ok", "version": __version__, "revision": self._server.revision}
+            case "POST", "/_headgate/reset" if self._server.ephemeral:
+                await self._server.reset()
+                return 200, {"status": "ok", "revision": self._server.revision}
+            case "POST", "/_headgate/reset":
+                return 403, {"message": "only a server started with --ephemeral can be reset; this one keeps its data"}
+            case _, ("/_headgate/health" | "/_headgate/reset"):
+                return 405, {"message": f"{method} is not answered at {path}"}
+            case _:
+                return 404, {"message": f"{path} is not there; try GET /_headgate/health"}
+
+
+def _call(scope: Message, path: str, body: bytes, port: str) -> Call | None:
+    """The request as the gateway sees it, but for its header names: uvicorn gives them in lower case."""
+    headers = list(scope["headers"])
+    host = next((value for name, value in headers if name == b"host"), b"")
+    try:
+        name = host_name(host)
+    except BadTarget:
+        return None
+    client = scope.get("client")
+    return Call(
+        method=scope["method"],
+        path=path,
+        query=scope["query_string"].decode("latin-1"),
+        headers=headers,
+        body=body,
+        host=name,
+        port=port,
+        source_ip=client[0] if client else "",
+        received_at=time.time(),
+    )
+
+
+async def _body(receive: Receive) -> bytes | None:
+    """The whole body; None when it is too large or its client left."""
+    parts: list[bytes] = []
+    size = 0
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return None
+        part = message.get("body", b"")
+        size += len(part)
+        if size > MAX_BODY_BYTES:
+            return None
+        parts.append(part)
+        if not message.get("more_body", False):
+            return b"".join(parts)
+
+
+async def _send(send: Send, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> None:
+    has_body = status >= 200 and status not in {204, 304}
+    if has_body:
+        headers = [*headers, (b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body if has_body else b""})

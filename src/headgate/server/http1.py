@@ -1,0 +1,333 @@
+"""One client's connection to the gateway: the shell around `RequestReader`, the handler and the answers' bytes.
+
+Requests of a connection are answered in order, one at a time. A client that leaves does not stop its call: a Lambda
+invocation cannot be undone, and its metrics and log line are still due. Its answer is dropped.
+"""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any, Final, cast
+
+from headgate.model.call import Call, Response
+from headgate.server.http1_answer import (
+    CLOSE,
+    CONTINUE,
+    COPIED_BODY_BYTES,
+    KEEP_ALIVE,
+    UnsendableResponse,
+    date_line,
+    encode_head,
+    has_body,
+)
+from headgate.server.http1_refusal import (
+    DEFECT,
+    REQUEST_TIMEOUT,
+    UNAVAILABLE,
+    HttpRefusal,
+    new_request_id,
+    refusal_response,
+)
+from headgate.server.http1_state import RequestReader
+from headgate.server.http1_watch import Phase, Sight, Verdict, look
+from headgate.server.http_limits import HttpLimits
+
+Handler = Callable[[Call], Coroutine[Any, Any, Response]]
+OnDefect = Callable[[BaseException, str], None]
+
+
+class Hub:
+    """What the connections of one listener share."""
+
+    def __init__(self, handler: Handler, limits: HttpLimits, on_defect: OnDefect) -> None:
+        self.handler = handler
+        self.limits = limits
+        self.on_defect = on_defect
+        self.connections: set[GatewayConnection] = set()  # each until its socket is gone and its call has ended
+        self.port = ""
+        self.draining = False
+        self.date_line = date_line()  # renewed by the listener's sweep
+        self.emptied = asyncio.Event()
+        self.accepted = self.turned_away = self.requests = self.refused = self.defects = 0
+
+
+class GatewayConnection(asyncio.Protocol):
+    """One connection. Its handler is stepped by hand: no task is made for a request.
+
+    A task costs about as much as the parsing of a request, and most handlers either answer at once or wait for one or
+    two futures. So handlers may await futures, whatever awaits futures, and `asyncio.sleep(0)`; they have no current
+    task, hence no `asyncio.timeout` or `TaskGroup`.
+    """
+
+    __slots__ = (
+        "_call", "_closing", "_coroutine", "_eof", "_hub", "_lingered_bytes", "_lost", "_reader", "_reading_paused",
+        "_served", "_sight", "_transport", "_write_paused",
+    )  # fmt: skip
+
+    def __init__(self, hub: Hub) -> None:
+        self._hub = hub
+        self._call: Call | None = None
+        self._coroutine: Coroutine[Any, Any, Response] | None = None  # of the call being answered
+        self._closing = False  # the last answer is written; what is read now is thrown away
+        self._lost = False
+        self._eof = False  # the client will send no more, but may still read
+        self._write_paused = False
+        self._reading_paused = False
+        self._lingered_bytes = 0
+        self._served = 0
+        self._sight = Sight()
+
+    def __repr__(self) -> str:
+        return f"<GatewayConnection {self.phase.value}, {self._served} served, {len(self._reader.calls)} waiting>"
+
+    @property
+    def served(self) -> int:
+        """Requests answered so far."""
+        return self._served
+
+    @property
+    def phase(self) -> Phase:
+        if self._closing:
+            return Phase.CLOSING
+        if self._write_paused:
+            return Phase.WRITING
+        if self._coroutine is not None or self._reader.calls:
+            return Phase.CALL
+        if self._reader.in_body:
+            return Phase.BODY
+        return Phase.HEAD if self._reader.mid_message else Phase.IDLE
+
+    # What the transport calls.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        hub = self._hub
+        self._transport = cast("asyncio.Transport", transport)
+        peer = transport.get_extra_info("peername")
+        self._reader = RequestReader(hub.limits, peer[0] if isinstance(peer, tuple) else "", hub.port)
+        hub.accepted += 1
+        surplus = len(hub.connections) - hub.limits.connections
+        hub.connections.add(self)
+        if surplus >= 0:
+            hub.turned_away += 1
+            if surplus < _REFUSED_IN_WORDS:
+                self._refuse(UNAVAILABLE)
+            else:
+                self.abort()
+
+    def data_received(self, data: bytes) -> None:
+        if self._closing:
+            self._throw_away(len(data))
+            return
+        reader = self._reader
+        reader.feed(data)
+        if self._coroutine is None:
+            self._advance()
+        if reader.calls and not self._reading_paused:
+            self._bound_reading()
+
+    def eof_received(self) -> bool:
+        self._eof = True
+        # True keeps the socket open for the answers that are still due.
+        return not self._closing and self.phase in (Phase.CALL, Phase.WRITING)
+
+    def pause_writing(self) -> None:
+        self._write_paused = True
+
+    def resume_writing(self) -> None:
+        self._write_paused = False
+        if self._coroutine is None and not self._closing:
+            self._advance()
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
+        self._lost = True
+        self._reader.release()
+        if self._coroutine is None:
+            self._leave()
+
+    # What the listener calls.
+
+    def drain(self) -> None:
+        """Close if no byte of a request has been read; otherwise the answer due next will say that it is the last."""
+        if self.phase is Phase.IDLE:
+            self._close()
+
+    def abort(self) -> None:
+        """Close at once, whatever was left to say."""
+        self._closing = True
+        self._transport.abort()
+
+    def sweep(self, now: float) -> None:
+        """Judge, about once a second, what has not moved for too long. `now` is monotonic, in seconds."""
+        if self._lost:
+            return
+        phase = self.phase
+        if phase is Phase.BODY:
+            moved = self._reader.body_bytes
+        elif phase in (Phase.WRITING, Phase.CLOSING):
+            moved = -self._transport.get_write_buffer_size()
+        else:
+            moved = 0
+        self._sight, verdict = look(self._sight, phase, self._served, moved, now, self._hub.limits)
+        match verdict:
+            case Verdict.REFUSE:
+                self._refuse(REQUEST_TIMEOUT)
+            case Verdict.CLOSE:
+                self._close()
+            case Verdict.ABORT:
+                self.abort()
+
+    # From calls to answers.
+
+    def _advance(self) -> None:
+        """Answer what has been read, until a call has to wait or the client does not read."""
+        calls = self._reader.calls
+        while calls and not self._closing:
+            if self._write_paused:
+                return
+            call = self._call = calls.popleft()
+            self._coroutine = self._hub.handler(call)
+            if not self._step():
+                return
+        reader = self._reader
+        if self._reading_paused or self._eof or reader.wants_continue or reader.refusal is not None:
+            self._settle()
+
+    def _step(self) -> bool:
+        """Run the handler to its next wait; True when it has ended and is answered."""
+        try:
+            future = self._coroutine.send(None)  # type: ignore[union-attr]  # set by the only two callers
+        except StopIteration as stop:
+            self._coroutine = None
+            self._answer(stop.value)
+            return True
+        except (Exception, asyncio.CancelledError) as defect:
+            self._coroutine = None
+            self._answer_defect(defect)
+            return True
+        # What asyncio.Task does with what its coroutine yields.
+        if future is None:
+            asyncio.get_running_loop().call_soon(self._wake)
+        else:
+            future._asyncio_future_blocking = False
+            future.add_done_callback(self._wake)
+        return False
+
+    def _wake(self, _: object = None) -> None:
+        if not self._step():
+            return
+        if self._lost:
+            self._leave()
+        else:
+            self._advance()
+
+    def _answer(self, response: Response) -> None:
+        if self._lost:
+            return
+        hub = self._hub
+        reader = self._reader
+        call = cast("Call", self._call)
+        # While draining, a request of which any byte was read is still answered, so the one before it is not the last.
+        last = not reader.calls and (reader.ended or (hub.draining and not reader.mid_message))
+        if last:
+            connection_line = CLOSE
+        elif call.protocol == "HTTP/1.0":
+            connection_line = KEEP_ALIVE
+        else:
+            connection_line = b""
+        try:
+            head = encode_head(response, hub.date_line, connection_line)
+        except UnsendableResponse as defect:
+            self._answer_defect(defect)
+            return
+        self._served += 1
+        self._write(head, response.body if has_body(response, call.method) else b"")
+        if last:
+            if reader.ended:
+                self._close()
+            else:
+                self._linger()
+
+    def _answer_defect(self, defect: BaseException) -> None:
+        """The handler failed: the client learns no more than that, and under which id it is logged."""
+        hub = self._hub
+        hub.defects += 1
+        request_id = new_request_id()
+        hub.on_defect(defect, request_id)
+        if not self._lost:
+            self._served += 1
+            self._refuse(DEFECT, request_id)
+
+    def _settle(self) -> None:
+        """All calls are answered: what was put off until then."""
+        if self._lost or self._closing:
+            return
+        reader = self._reader
+        if reader.refusal is not None:
+            self._refuse(reader.refusal)
+        elif self._eof:
+            self._close()
+        else:
+            if reader.wants_continue:
+                reader.wants_continue = False
+                if reader.body_bytes == 0:
+                    self._transport.write(CONTINUE)
+            if self._reading_paused:
+                self._reading_paused = False
+                self._transport.resume_reading()
+
+    def _bound_reading(self) -> None:
+        limits = self._hub.limits
+        calls = self._reader.calls
+        if len(calls) > limits.parsed_ahead or sum(len(call.body) for call in calls) > limits.parsed_ahead_bytes:
+            self._reading_paused = True
+            self._transport.pause_reading()
+
+    def _write(self, head: bytes, body: bytes) -> None:
+        if len(body) <= COPIED_BODY_BYTES:
+            self._transport.write(head + body)
+        else:
+            self._transport.writelines((head, body))
+
+    # Endings.
+
+    def _refuse(self, refusal: HttpRefusal, request_id: str = "") -> None:
+        hub = self._hub
+        hub.refused += 1
+        response = refusal_response(refusal, request_id or new_request_id())
+        head = encode_head(response, hub.date_line, CLOSE)
+        method = self._call.method if self._call is not None and refusal is DEFECT else ""
+        self._write(head, response.body if has_body(response, method) else b"")
+        self._linger()
+
+    def _linger(self) -> None:
+        """Say that nothing more comes and read on for a while: closing a socket with unread bytes resets it, and the
+        client might lose the answer (RFC 9112 section 9.6)."""
+        self._closing = True
+        self._reader.calls.clear()
+        if self._eof or not self._transport.can_write_eof():
+            self._transport.close()
+            return
+        self._transport.write_eof()
+        if self._reading_paused:
+            self._reading_paused = False
+            self._transport.resume_reading()
+
+    def _throw_away(self, size: int) -> None:
+        self._lingered_bytes += size
+        if self._lingered_bytes > self._hub.limits.linger_bytes:
+            self._transport.abort()
+
+    def _close(self) -> None:
+        self._closing = True
+        self._transport.close()
+
+    def _leave(self) -> None:
+        """Out of the hub once the socket is gone and no call runs, so that orphaned calls count as connections."""
+        hub = self._hub
+        hub.connections.discard(self)
+        hub.requests += self._served
+        if not hub.connections:
+            hub.emptied.set()
+
+
+# Surplus connections that are told so; those beyond are reset, lest refusing become the load.
+_REFUSED_IN_WORDS: Final = 128

@@ -1,0 +1,155 @@
+"""What needs a restart: one frozen class, read from the command line, then the environment, then a TOML file."""
+
+import re
+import tomllib
+from collections.abc import Mapping
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from headgate.model.value import Value
+
+OWN_SERVICES: Final = ("apigateway", "lambda")
+
+
+class SettingsError(Exception):
+    """A setting cannot be used; the message is one line that names it, its value and what would be accepted."""
+
+
+class Settings(Value, frozen=True):
+    """Each field's environment name is `HEADGATE_` and its own in capitals; in the file it stands as it is here."""
+
+    port: int = 4566  # of the control plane; 0 picks a free one
+    gateway_port: int = 8080  # of the gateway; 0 picks a free one
+    host: str = "127.0.0.1"  # address of the control plane: loopback only
+    gateway_host: str = "127.0.0.1"  # address of the gateway
+    data: Path = Path(".headgate")  # the data folder
+    ephemeral: bool = False  # keep nothing; allow POST /_headgate/reset
+    account_id: str = "000000000000"  # of requests whose access key names none; 12 digits
+    drain_s: float = 20.0  # seconds that running requests have at a stop
+    max_environments: int = 10  # execution environments of one function version
+    endpoints: Mapping[str, str] = {}  # other services' endpoints, by signing name
+
+
+_TEXT_TO_BOOL: Final = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
+
+
+def load_settings(given: Mapping[str, Any], environment: Mapping[str, str], config: Path | None) -> Settings:
+    """The settings in force. `given` are those of the command line, None where not given. Raises SettingsError."""
+    values: dict[str, Any] = {}
+    if config is not None:
+        values.update(_read_file(config))
+    for field in Settings.__struct_fields__:
+        if field != "endpoints" and (text := environment.get(f"HEADGATE_{field.upper()}")) is not None:
+            values[field] = text
+    values.update({name: value for name, value in given.items() if value is not None})
+    return _checked(values)
+
+
+def _read_file(path: Path) -> dict[str, Any]:
+    try:
+        with path.open("rb") as file:
+            values = tomllib.load(file)
+    except OSError as error:
+        raise SettingsError(f"cannot read the configuration file {path}: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"the configuration file {path} is not TOML: {error}") from error
+    unknown = sorted(set(values) - set(Settings.__struct_fields__))
+    if unknown:
+        known = ", ".join(Settings.__struct_fields__)
+        raise SettingsError(f"the configuration file {path} has an unknown setting {unknown[0]!r}; known are {known}")
+    return values
+
+
+def _checked(values: Mapping[str, Any]) -> Settings:
+    read: dict[str, Any] = {}
+    for name, value in values.items():
+        match name:
+            case "port" | "gateway_port":
+                read[name] = _integer(name, value, 0, 65535)
+            case "max_environments":
+                read[name] = _integer(name, value, 1, 1000)
+            case "drain_s":
+                read[name] = _number(name, value)
+            case "ephemeral":
+                read[name] = _flag(name, value)
+            case "data":
+                read[name] = Path(str(value)).expanduser()
+            case "endpoints":
+                read[name] = _endpoints(value)
+            case _:
+                read[name] = _text(name, value)
+    settings = Settings(**read)
+    if not re.fullmatch(r"\d{12}", settings.account_id):
+        raise SettingsError(f"account_id is {settings.account_id!r}; it must have 12 digits")
+    for name, address in (("host", settings.host), ("gateway_host", settings.gateway_host)):
+        if not _is_address(address):
+            raise SettingsError(f"{name} is {address!r}; give an IP address, or localhost")
+    if not _is_loopback(settings.host):
+        raise SettingsError(
+            f"host is {settings.host!r}; the control plane has no authentication yet and binds loopback addresses only "
+            "(127.0.0.1, ::1). The gateway alone may listen elsewhere: --gateway-host"
+        )
+    if settings.port and settings.port == settings.gateway_port:
+        raise SettingsError(f"port and gateway_port are both {settings.port}; they must differ")
+    return settings
+
+
+def _integer(name: str, value: Any, least: int, most: int) -> int:
+    try:
+        number = int(str(value))
+    except ValueError:
+        number = least - 1
+    if isinstance(value, bool) or not least <= number <= most:
+        raise SettingsError(f"{name} is {value!r}; give an integer from {least} to {most}")
+    return number
+
+
+def _number(name: str, value: Any) -> float:
+    try:
+        number = float(str(value))
+    except ValueError:
+        number = -1.0
+    if not 0 <= number <= 3600:
+        raise SettingsError(f"{name} is {value!r}; give seconds from 0 to 3600")
+    return number
+
+
+def _flag(name: str, value: Any) -> bool:
+    if isinstance(value, bool):
+        return value
+    flag = _TEXT_TO_BOOL.get(str(value).lower())
+    if flag is None:
+        raise SettingsError(f"{name} is {value!r}; give true or false")
+    return flag
+
+
+def _text(name: str, value: Any) -> str:
+    if not isinstance(value, str):
+        raise SettingsError(f"{name} is {value!r}; give a text in quotes")
+    return value
+
+
+def _endpoints(value: Any) -> Mapping[str, str]:
+    if not isinstance(value, dict):
+        raise SettingsError('endpoints must be a table, such as: [endpoints] then s3 = "http://127.0.0.1:9000"')
+    for service, endpoint in value.items():
+        if service in OWN_SERVICES:
+            raise SettingsError(f"endpoints.{service}: {service} is Headgate's own and cannot be sent elsewhere")
+        parts = urlsplit(endpoint) if isinstance(endpoint, str) else None
+        if parts is None or parts.scheme not in {"http", "https"} or not parts.hostname:
+            raise SettingsError(f"endpoints.{service} is {endpoint!r}; give a URL such as http://127.0.0.1:9000")
+    return value
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ip_address(host)
+    except ValueError:
+        return host == "localhost"
+    return True
+
+
+def _is_loopback(host: str) -> bool:
+    return host == "localhost" or ip_address(host).is_loopback

@@ -1,0 +1,73 @@
+"""What a control operation sees of the store: documents by kind and key, in one transaction."""
+
+from collections.abc import Callable
+from typing import Final, Protocol, TypeVar
+
+from headgate.model.account import Account
+from headgate.model.deployment import Definition, Deployment
+from headgate.model.function import Alias, FunctionPolicy, FunctionRecord, FunctionVersion
+from headgate.model.rest_api import Resource, RestApi
+from headgate.model.stage import Stage
+from headgate.model.value import Value
+
+V = TypeVar("V", bound=Value)
+T = TypeVar("T")
+
+KINDS: Final[dict[type[Value], str]] = {
+    Account: "account",  # account id, region
+    RestApi: "rest_api",  # account id, region, API id
+    Resource: "resource",  # API id, resource id
+    Deployment: "deployment",  # API id, deployment id
+    Definition: "definition",  # API id, deployment id
+    Stage: "stage",  # API id, stage name
+    FunctionRecord: "function",  # account id, region, name
+    FunctionVersion: "function_version",  # account id, region, name, version
+    Alias: "alias",  # account id, region, function name, alias name
+    FunctionPolicy: "function_policy",  # account id, region, function name, qualifier
+}
+"""Each kind's name in the store, and what its key is made of."""
+
+
+class Change(Value, frozen=True):
+    """One document that a transaction put or deleted."""
+
+    kind: type[Value]
+    key: tuple[str, ...]
+
+
+class Transaction(Protocol):
+    """All or nothing. A read sees what the same transaction wrote before it."""
+
+    def get(self, kind: type[V], *key: str) -> V | None: ...
+
+    def list(self, kind: type[V], *prefix: str) -> list[V]:
+        """All documents whose key begins with these parts, in the order of their keys."""
+        ...
+
+    def put(self, value: Value, *key: str) -> None: ...
+
+    def delete(self, kind: type[Value], *key: str) -> None:
+        """Delete one document; no error when it is not there."""
+        ...
+
+    def delete_all(self, kind: type[Value], *prefix: str) -> None:
+        """Delete every document whose key begins with these parts."""
+        ...
+
+    def get_blob(self, sha256: str) -> bytes | None: ...
+
+    def put_blob(self, sha256: str, body: bytes) -> None:
+        """Keep bytes under their own hash; putting them again changes nothing."""
+        ...
+
+    def clear(self) -> None:
+        """Delete every document and every blob."""
+        ...
+
+
+Prepare = Callable[[Transaction, list[Change]], Callable[[], None]]
+"""Called inside each writing transaction before it commits, with what it changed: compiles what must be served anew.
+
+What it raises undoes the transaction. What it returns is called once the transaction is durable, on the event loop, in
+the order of the commits, and before the writer is answered.
+"""

@@ -1,0 +1,154 @@
+"""A runtime with real processes, and functions written where they are used."""
+
+import asyncio
+import json
+import os
+import textwrap
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+import uvloop
+
+from headgate.functions.runtime import FunctionRuntime, RuntimeLimits
+from headgate.model.invocation import FunctionSpec, Invocation, Outcome
+
+T = TypeVar("T")
+Run = Callable[[Coroutine[Any, Any, T]], T]
+
+
+class Logs:
+    """Keeps what it is given, and lets a test wait for a line."""
+
+    def __init__(self) -> None:
+        self.events: list[tuple[str, str, str]] = []
+        self._came = asyncio.Event()
+
+    def write(self, group: str, stream: str, timestamp_ms: int, line: str) -> None:
+        self.events.append((group, stream, line))
+        self._came.set()
+
+    @property
+    def lines(self) -> list[str]:
+        return [line for _, _, line in self.events]
+
+    async def line(self, prefix: str) -> str:
+        """The first line that begins so, when it is there."""
+        while True:
+            for line in self.lines:
+                if line.startswith(prefix):
+                    return line
+            self._came.clear()
+            await self._came.wait()
+
+
+class Stage:
+    """A runtime at work, with short words for what tests do with it."""
+
+    def __init__(self, folder: Path, limits: RuntimeLimits) -> None:
+        self.folder = folder
+        self.logs = Logs()
+        self.work = folder / "work"
+        self.runtime = FunctionRuntime(work_dir=self.work, logs=self.logs, limits=limits)
+        self._calls = 0
+
+    def function(self, code: str, **changed: Any) -> FunctionSpec:
+        """A function of this code, whose handler is `handler`."""
+        key = f"function-{len(list(self.folder.iterdir()))}"
+        code_dir = self.folder / key
+        code_dir.mkdir()
+        code_dir.joinpath("index.py").write_text(textwrap.dedent(code))
+        fields: dict[str, Any] = {
+            "key": key,
+            "name": "fn",
+            "version": "$LATEST",
+            "arn": "arn:aws:lambda:eu-west-1:000000000000:function:fn",
+            "account_id": "000000000000",
+            "region": "eu-west-1",
+            "runtime": "python3.12",
+            "handler": "index.handler",
+            "code_dir": code_dir,
+            "memory_mb": 128,
+            "timeout_s": 20,
+            "environment": {},
+            "log_group": "/aws/lambda/fn",
+        }
+        return FunctionSpec(**(fields | changed))
+
+    async def invoke(self, spec: FunctionSpec, event: Any = None, **fields: Any) -> Outcome:
+        """One call with an event."""
+        self._calls += 1
+        request_id = fields.pop("request_id", f"id-{self._calls}")
+        payload = fields.pop("payload", json.dumps(event).encode())
+        invoked = f"{spec.arn}:live"
+        return await self.runtime.invoke(
+            spec, Invocation(request_id=request_id, payload=payload, invoked_arn=invoked, **fields)
+        )
+
+    async def answer(self, spec: FunctionSpec, event: Any = None) -> Any:
+        """What a call that does not fail answers."""
+        outcome = await self.invoke(spec, event)
+        assert outcome.error is None, outcome
+        return json.loads(outcome.payload)
+
+    async def failure(self, spec: FunctionSpec, event: Any = None) -> dict[str, Any]:
+        """The error document of a call that fails."""
+        outcome = await self.invoke(spec, event)
+        assert outcome.error == "Unhandled", outcome
+        document = json.loads(outcome.payload)
+        assert isinstance(document, dict)
+        return document
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> Callable[..., Any]:
+    """`async with stage(max_environments=2) as at:` gives a Stage, and sees to it that nothing is left behind."""
+
+    @asynccontextmanager
+    async def open_stage(**limits: Any) -> AsyncIterator[Stage]:
+        at = Stage(tmp_path, RuntimeLimits(**({"drain_s": 0.0, "keep_spare_parent": False} | limits)))
+        try:
+            yield at
+        finally:
+            await at.runtime.close()
+            assert children_of(os.getpid()) == []
+
+    return open_stage
+
+
+@pytest.fixture(params=["uvloop"])
+def run() -> Run[Any]:
+    """Runs a story on the loop that the server uses."""
+    return uvloop.run
+
+
+def alive(pid: int) -> bool:
+    """Whether there is such a process."""
+    return Path(f"/proc/{pid}").exists()
+
+
+def children_of(pid: int) -> list[int]:
+    """The processes whose parent is this one."""
+    return [
+        int(child)
+        for task in Path(f"/proc/{pid}/task").iterdir()
+        for child in task.joinpath("children").read_text().split()
+    ]
+
+
+async def gone(pid: int) -> None:
+    """Wait until a process has ended; one that is not our child is waited for by its descriptor."""
+    try:
+        fd = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return
+    loop = asyncio.get_running_loop()
+    ended = asyncio.Event()
+    loop.add_reader(fd, ended.set)
+    try:
+        await asyncio.wait_for(ended.wait(), 10)
+    finally:
+        loop.remove_reader(fd)
+        os.close(fd)

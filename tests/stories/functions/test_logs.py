@@ -1,0 +1,144 @@
+"""What a function prints, and what Lambda says about its calls."""
+
+import re
+from typing import Any
+
+Fixture = Any
+
+
+def test_the_log_of_two_calls_reads_as_lambda_s(run: Fixture, stage: Fixture) -> None:
+    async def story() -> None:
+        async with stage() as at:
+            spec = at.function(
+                """
+                import os, sys
+                print("importing")
+                def handler(event, context):
+                    print("hello"); os.write(1, b"raw\\n"); sys.stderr.write("no line feed")
+                """
+            )
+            await at.invoke(spec, request_id="one")
+            await at.invoke(spec, request_id="two")
+
+            times = re.compile(r"\d+\.\d\d ms")
+            lines = [re.sub(r"\d+ (ms|MB)", r"N \1", times.sub("T ms", line)) for line in at.logs.lines]
+            report = "Duration: T ms\tBilled Duration: N ms\tMemory Size: N MB\tMax Memory Used: N MB\t"
+            assert lines[0].startswith("INIT_START Runtime Version: python:3.")
+            assert lines[1:] == [
+                "importing",
+                "START RequestId: one Version: $LATEST",
+                "hello",
+                "raw",
+                "no line feed",
+                "END RequestId: one",
+                f"REPORT RequestId: one\t{report}Init Duration: T ms\t",
+                "START RequestId: two Version: $LATEST",
+                "hello",
+                "raw",
+                "no line feed",
+                "END RequestId: two",
+                f"REPORT RequestId: two\t{report}",
+            ]
+            assert {event[:1] for event in at.logs.events} == {("/aws/lambda/fn",)}
+            [stream] = {event[1] for event in at.logs.events}
+            assert re.fullmatch(r"\d{4}/\d\d/\d\d/\[\$LATEST\][0-9a-f]{32}", stream)
+
+    run(story())
+
+
+def test_logging_has_lambda_s_format_and_a_record_is_one_event(run: Fixture, stage: Fixture) -> None:
+    async def story() -> None:
+        async with stage() as at:
+            spec = at.function(
+                """
+                import logging
+                logging.basicConfig(format="mine")  # does nothing, as on Lambda
+                logging.getLogger().setLevel("INFO")
+                def handler(event, context):
+                    logging.info("two\\nlines")
+                """
+            )
+            await at.invoke(spec, request_id="rid")
+
+            [record] = [line for line in at.logs.lines if "[INFO]" in line]
+            assert re.fullmatch(r"\[INFO\]\t\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z\trid\ttwo\nlines", record)
+
+    run(story())
+
+
+def test_an_error_s_traceback_is_one_event(run: Fixture, stage: Fixture) -> None:
+    async def story() -> None:
+        async with stage() as at:
+            await at.invoke(at.function("def handler(event, context): raise ValueError('no good')"))
+
+            [event] = [line for line in at.logs.lines if line.startswith("[ERROR]")]
+            assert event.startswith("[ERROR] ValueError: no good\nTraceback (most recent call last):\n  File ")
+
+    run(story())
+
+
+def test_the_tail_has_the_call_s_own_lines(run: Fixture, stage: Fixture) -> None:
+    async def story() -> None:
+        async with stage() as at:
+            spec = at.function("def handler(event, context): print('x' * event)")
+            short = await at.invoke(spec, 3, request_id="rid", want_log_tail=True)
+            long = await at.invoke(spec, 9999, want_log_tail=True)
+            none = await at.invoke(spec, 3)
+
+            assert re.fullmatch(
+                rb"START RequestId: rid Version: \$LATEST\nxxx\nEND RequestId: rid\nREPORT RequestId: rid\t.*\t\n",
+                short.log_tail,
+            )
+            assert len(long.log_tail) == 4096
+            assert none.log_tail == b""
+
+    run(story())
+
+
+def test_binary_output_breaks_nothing(run: Fixture, stage: Fixture) -> None:
+    async def story() -> None:
+        async with stage() as at:
+            spec = at.function(
+                """
+                import os
+                def handler(event, context):
+                    for _ in range(20): os.write(1, bytes(range(256)) * 100)
+                    return "fine"
+                """
+            )
+
+            assert [await at.answer(spec), await at.answer(spec)] == ["fine", "fine"]
+
+    run(story())
+
+
+def test_output_without_a_line_feed_is_cut_into_events(run: Fixture, stage: Fixture) -> None:
+    async def story() -> None:
+        async with stage() as at:
+            await at.answer(at.function("def handler(event, context): print('x' * 600_000, end='')"))
+
+            sizes = [len(line) for line in at.logs.lines if line.startswith("x")]
+            assert sizes == [262_144, 262_144, 600_000 - 2 * 262_144]
+
+    run(story())
+
+
+def test_a_function_that_prints_without_end_waits_for_its_pipe(run: Fixture, stage: Fixture) -> None:
+    async def story() -> None:
+        async with stage(log_burst_bytes=100_000) as at:
+            flood = at.function(
+                """
+                import os
+                def handler(event, context):
+                    while True: os.write(1, b"x" * 999 + b"\\n")
+                """,
+                timeout_s=1,
+            )
+
+            document = await at.failure(flood)
+
+            # At full speed this would be gigabytes; the slow reading passes some 6 MB a second.
+            assert document["errorType"] == "Sandbox.Timedout"
+            assert sum(map(len, at.logs.lines)) < 20_000_000
+
+    run(story())

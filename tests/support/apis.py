@@ -1,0 +1,81 @@
+"""Small APIs, made as a user would make them."""
+
+from typing import Any
+
+from support.server import RunningServer
+
+
+class Api:
+    """A REST API at work: its ids, and the calls that a test would repeat."""
+
+    def __init__(self, server: RunningServer, name: str = "orders") -> None:
+        self.server = server
+        self.client = server.client("apigateway")
+        created = self.client.create_rest_api(name=name)
+        self.id: str = created["id"]
+        self.root: str = created["rootResourceId"]
+
+    def resource(self, *parts: str) -> str:
+        """The id of the resource with this path, made where it is not there."""
+        parent, path = self.root, ""
+        for part in parts:
+            path += f"/{part}"
+            resources = self.client.get_resources(restApiId=self.id, limit=500)["items"]
+            found = [each["id"] for each in resources if each["path"] == path]
+            parent = (
+                found[0]
+                if found
+                else self.client.create_resource(restApiId=self.id, parentId=parent, pathPart=part)["id"]
+            )
+        return parent
+
+    def method(self, resource_id: str, http_method: str = "GET", **options: Any) -> dict[str, str]:
+        """Declare a method; what later calls name it by."""
+        where = {"restApiId": self.id, "resourceId": resource_id, "httpMethod": http_method}
+        self.client.put_method(**where, **{"authorizationType": "NONE", **options})
+        return where
+
+    def mock(self, resource_id: str, http_method: str = "GET", body: str = "{}", status: int = 200) -> None:
+        """A method that answers by itself; made again, it answers anew."""
+        methods = self.client.get_resource(restApiId=self.id, resourceId=resource_id).get("resourceMethods", {})
+        if http_method in methods:
+            self.client.delete_method(restApiId=self.id, resourceId=resource_id, httpMethod=http_method)
+        where = self.method(resource_id, http_method)
+        self.client.put_method_response(**where, statusCode=str(status))
+        template = f'{{"statusCode": {status}}}'
+        self.client.put_integration(**where, type="MOCK", requestTemplates={"application/json": template})
+        self.client.put_integration_response(
+            **where, statusCode=str(status), responseTemplates={"application/json": body}
+        )
+
+    def http_proxy(self, resource_id: str, uri: str, http_method: str = "ANY", **options: Any) -> None:
+        where = self.method(resource_id, http_method)
+        self.client.put_integration(
+            **where, **{"type": "HTTP_PROXY", "integrationHttpMethod": http_method, "uri": uri, **options}
+        )
+
+    def function(self, resource_id: str, function_arn: str, http_method: str = "ANY", **options: Any) -> None:
+        """An AWS_PROXY integration of a function's ARN."""
+        where = self.method(resource_id, http_method)
+        uri = f"arn:aws:apigateway:us-east-1:lambda:path/2015-03-31/functions/{function_arn}/invocations"
+        self.client.put_integration(**where, type="AWS_PROXY", integrationHttpMethod="POST", uri=uri, **options)
+
+    def deploy(self, stage: str | None = None, **options: Any) -> str:
+        """A new deployment's id."""
+        if stage is not None:
+            options["stageName"] = stage
+        deployment: str = self.client.create_deployment(restApiId=self.id, **options)["id"]
+        return deployment
+
+    def patch_stage(self, stage: str, *operations: tuple[str, ...]) -> Any:
+        """UpdateStage with (op, path, value) triples; of a copy the third is where it comes from."""
+        patches = []
+        for op, path, *rest in operations:
+            patch = {"op": op, "path": path}
+            if rest:
+                patch["from" if op == "copy" else "value"] = rest[0]
+            patches.append(patch)
+        return self.client.update_stage(restApiId=self.id, stageName=stage, patchOperations=patches)
+
+    def url(self, stage: str, path: str = "/") -> str:
+        return self.server.stage_url(self.id, stage, path)

@@ -1,0 +1,110 @@
+"""A real `headgate up` in a process of its own, as a user starts it."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import boto3
+from botocore.config import Config
+
+START_S: Final = 30  # seconds after which a server that says nothing has failed
+
+
+class RunningServer:
+    """One server process. `url` is its control plane, `gateway` its gateway."""
+
+    def __init__(self, process: "subprocess.Popen[str]", url: str, gateway: str) -> None:
+        self.process = process
+        self.url = url
+        self.gateway = gateway
+
+    def client(self, service: Any, region: str = "us-east-1", access_key: str = "test") -> Any:
+        """An unmodified boto3 client of this server. It tries once: a retry would hide an error."""
+        session = boto3.Session(region_name=region, aws_access_key_id=access_key, aws_secret_access_key="test")
+        config = Config(retries={"total_max_attempts": 1}, read_timeout=60)
+        return session.client(service, endpoint_url=self.url, config=config)
+
+    def stage_url(self, api_id: str, stage: str, path: str = "/") -> str:
+        return f"{self.gateway}/_aws/execute-api/{api_id}/{stage}{path}"
+
+    def kill(self) -> None:
+        """As a crash would: SIGKILL, and nothing is told."""
+        self.process.kill()
+        self.process.wait()
+
+    def stop(self) -> int:
+        """As an operator would; the exit status."""
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(timeout=60)
+
+
+class Answer:
+    """One HTTP answer; `headers` by lower-case name."""
+
+    def __init__(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
+        self.status = status
+        self.headers = {name.lower(): value for name, value in headers.items()}
+        self.body = body
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+def fetch(url: str, method: str = "GET", body: bytes | None = None, headers: Mapping[str, str] | None = None) -> Answer:
+    """One HTTP request, with any status an answer."""
+    request = urllib.request.Request(url, data=body, method=method, headers=dict(headers or {}))
+    try:
+        with urllib.request.urlopen(request, timeout=60) as response:
+            return Answer(response.status, dict(response.headers.items()), response.read())
+    except urllib.error.HTTPError as error:
+        with error:
+            return Answer(error.code, dict(error.headers.items()), error.read())
+
+
+def launch(*options: str, environment: Mapping[str, str] | None = None) -> RunningServer:
+    """Start a server on free ports and wait until it says that it serves."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "headgate", "up", "--port", "0", "--gateway-port", "0", *options],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        env={"PATH": os.environ["PATH"], **(environment or {})},
+    )
+    assert process.stdout is not None
+    said = ""
+    for line in process.stdout:
+        said += line
+        if "data " in line:
+            break
+    urls = re.findall(r"http://127\.0\.0\.1:\d+", said)
+    if len(urls) != 2:
+        process.kill()
+        process.wait()
+        raise RuntimeError(f"the server did not start: {said!r}")
+    return RunningServer(process, urls[0], urls[1])
+
+
+@contextmanager
+def running(*options: str, environment: Mapping[str, str] | None = None) -> Iterator[RunningServer]:
+    server = launch(*options, environment=environment)
+    try:
+        yield server
+    finally:
+        if server.process.poll() is None:
+            server.stop()
+        if server.process.stdout is not None:
+            server.process.stdout.close()
+
+
+def data_options(folder: Path) -> tuple[str, ...]:
+    return ("--data", str(folder))

@@ -1,0 +1,1 @@
+"""Lambda's operations over a real store."""

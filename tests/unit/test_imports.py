@@ -1,0 +1,48 @@
+"""Imports point one way: model <- wire dataplane functions telemetry release <- control store server <- app."""
+
+import ast
+from pathlib import Path
+from typing import Final
+
+import headgate
+
+_SOURCE: Final = Path(headgate.__file__).parent
+
+_DECIDE: Final = {"wire", "dataplane", "functions", "telemetry", "release"}
+_DO: Final = {"control", "store", "server"}
+_MAY_IMPORT: Final = {
+    "model": set(),
+    **{part: {"model"} for part in _DECIDE},
+    **{part: {"model"} | _DECIDE | _DO for part in _DO},
+    "settings": {"model"},
+    "app": {"model", "settings"} | _DECIDE | _DO,
+    "client": {"settings"},
+    "cli": {"client", "settings"},
+    "console": {"client", "settings"},
+    "__main__": {"cli", "settings", "app"},
+    "__init__": set(),
+}
+
+
+def _imported(path: Path) -> set[str]:
+    """The parts of Headgate that a module imports; the package's own name stands for what `headgate` itself holds."""
+    parts = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        match node:
+            case ast.ImportFrom(module=str(module)) if module.startswith("headgate."):
+                parts.add(module.split(".")[1])
+            case ast.Import(names=names):
+                parts |= {each.name.split(".")[1] for each in names if each.name.startswith("headgate.")}
+    return parts
+
+
+def test_imports_point_one_way() -> None:
+    wrong = []
+    for path in _SOURCE.rglob("*.py"):
+        part = path.relative_to(_SOURCE).parts[0].removesuffix(".py")
+        wrong += [
+            f"{path.relative_to(_SOURCE)} imports headgate.{each}"
+            for each in _imported(path) - {part} - _MAY_IMPORT[part]
+        ]
+
+    assert wrong == []

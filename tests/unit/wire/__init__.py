@@ -1,0 +1,1 @@
+"""The wire, held against botocore: its serializers and parsers are the oracle of ours."""
