@@ -9,7 +9,8 @@ from typing import Final
 from urllib.parse import unquote
 
 from headgate.dataplane.integrations.aws_proxy import AwsProxy, SourceArns, function_of_uri
-from headgate.dataplane.integrations.http import Http, compile_http
+from headgate.dataplane.integrations.http import Http, HttpProxy
+from headgate.dataplane.integrations.http_request import BackendRequest
 from headgate.dataplane.integrations.mapped_reply import compile_responses
 from headgate.dataplane.integrations.mock import Mock
 from headgate.dataplane.mapping.templates import require_static
@@ -113,12 +114,12 @@ def _compile_integration(
             case "AWS_PROXY":
                 return _compile_aws_proxy(stage, resource, method, integration, uri)
             case "HTTP_PROXY":
-                return compile_http(integration, uri, stage.rest_api_id)
+                return HttpProxy(BackendRequest(integration, uri, stage.rest_api_id), stage.rest_api_id)
             case "HTTP":
                 templates = require_static(f"the integration request of {where}", integration.request_templates)
                 responses = compile_responses(where, method)
-                sender = compile_http(integration, uri, stage.rest_api_id)
-                return Http(sender, templates, integration.passthrough_behavior, responses, stage.rest_api_id)
+                backend = BackendRequest(integration, uri, stage.rest_api_id)
+                return Http(backend, templates, integration.passthrough_behavior, responses, stage.rest_api_id)
             case "MOCK":
                 templates = require_static(f"the integration request of {where}", integration.request_templates)
                 return Mock(templates, integration.passthrough_behavior, compile_responses(where, method))

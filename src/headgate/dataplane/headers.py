@@ -23,7 +23,10 @@ _NEVER_FORWARDED: Final = frozenset(
         b"www-authenticate",
     }
 )
-_NOT_TO_HTTP_PROXY: Final = _NEVER_FORWARDED | {b"host", b"content-encoding", b"via"}
+_SET_BY_THE_GATEWAY: Final = frozenset(
+    {b"x-amzn-trace-id", b"x-forwarded-for", b"x-forwarded-port", b"x-forwarded-proto"}
+)
+_NOT_TO_HTTP_PROXY: Final = _NEVER_FORWARDED | _SET_BY_THE_GATEWAY | {b"host", b"content-encoding", b"via"}
 
 _DROPPED_FROM_BACKEND: Final = frozenset({b"transfer-encoding", b"keep-alive", b"proxy-connection", b"te"})
 _DROPPED_FROM_HTTP_PROXY: Final = _DROPPED_FROM_BACKEND | {b"content-encoding", b"via"}
@@ -73,9 +76,9 @@ def _drop_or_remap(dropped: frozenset[bytes], remapped: frozenset[bytes]) -> Cal
 
 def _event_name(name: bytes) -> bytes | None:
     lower = name.lower()
-    if lower in _NEVER_FORWARDED:
+    if lower in _NEVER_FORWARDED or lower in _SET_BY_THE_GATEWAY:
         return None
-    # The service title-cases these two whatever the client sent.
+    # The service title-cases these whatever the client sent.
     return {b"authorization": b"Authorization", b"user-agent": b"User-Agent", b"host": b"Host"}.get(lower, name)
 
 

@@ -7,7 +7,8 @@ import orjson
 
 from headgate.dataplane import headers
 from headgate.dataplane.media_types import is_binary
-from headgate.dataplane.request import Request, request_time
+from headgate.dataplane.request import Forwarding, Request, query_parameters, request_time
+from headgate.model.call import Call
 
 _IDENTITY: Final[dict[str, None]] = dict.fromkeys(
     (
@@ -25,11 +26,11 @@ _IDENTITY: Final[dict[str, None]] = dict.fromkeys(
 )
 
 
-def proxy_event(request: Request) -> bytes:
+def proxy_event(request: Request, forwarded: Forwarding) -> bytes:
     """One call as JSON. Every key is always there, null where there is nothing to say."""
     call = request.call
-    single, multi = _header_maps(request)
-    queries = request.query_parameters
+    single, multi = _header_maps(call, forwarded)
+    queries = query_parameters(call)
     multi_queries: dict[str, list[str]] = {}
     for name, value in queries:
         multi_queries.setdefault(name, []).append(value)
@@ -79,9 +80,8 @@ def _context(request: Request, user_agent: str | None) -> dict[str, Any]:
     return context
 
 
-def _header_maps(request: Request) -> tuple[dict[str, str], dict[str, list[str]]]:
+def _header_maps(call: Call, forwarded: Forwarding) -> tuple[dict[str, str], dict[str, list[str]]]:
     """The last value of each header, and all of them; names as the client spelled them first."""
-    call = request.call
     single: dict[str, str] = {}
     multi: dict[str, list[str]] = {}
     passed = headers.TO_EVENT
@@ -90,17 +90,18 @@ def _header_maps(request: Request) -> tuple[dict[str, str], dict[str, list[str]]
         if kept is not None:
             key, value = kept.decode("latin-1"), raw.decode("utf-8", "replace")
             single[key] = value
-            multi.setdefault(key, []).append(value)
-    for key, value in (
-        ("X-Amzn-Trace-Id", request.trace_id),
-        ("X-Forwarded-For", request.forwarded_for),
-        ("X-Forwarded-Port", call.port),
-        ("X-Forwarded-Proto", call.scheme),
-    ):
-        if key not in single and (other := next((name for name in single if name.lower() == key.lower()), None)):
-            del single[other], multi[other]
-        single[key] = value
-        multi[key] = [value]
+            if key in multi:
+                multi[key].append(value)
+            else:
+                multi[key] = [value]
+    single["X-Amzn-Trace-Id"] = forwarded.trace_id
+    single["X-Forwarded-For"] = forwarded.forwarded_for
+    single["X-Forwarded-Port"] = call.port
+    single["X-Forwarded-Proto"] = call.scheme
+    multi["X-Amzn-Trace-Id"] = [forwarded.trace_id]
+    multi["X-Forwarded-For"] = [forwarded.forwarded_for]
+    multi["X-Forwarded-Port"] = [call.port]
+    multi["X-Forwarded-Proto"] = [call.scheme]
     return single, multi
 
 

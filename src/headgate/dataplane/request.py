@@ -2,13 +2,11 @@
 
 import time
 from collections.abc import Mapping
-from functools import cached_property
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl
 
 import msgspec
 
-from headgate.dataplane import headers
 from headgate.dataplane.address import Address
 from headgate.model.call import Call
 from headgate.model.ids import new_request_id, random_bits
@@ -33,7 +31,7 @@ def new_trace_id(now: float) -> str:
     return f"Root=1-{int(now):08x}-{random_bits(96):024x}"
 
 
-class Request(msgspec.Struct, frozen=True, dict=True):
+class Request(msgspec.Struct, frozen=True):
     """What an integration works from."""
 
     call: Call
@@ -44,23 +42,30 @@ class Request(msgspec.Struct, frozen=True, dict=True):
     method: "MethodSnapshot"
     path_parameters: Mapping[str, str]  # undecoded
 
-    @cached_property
-    def query_parameters(self) -> list[tuple[str, str]]:
-        """Decoded, in order: `+` is a blank, a name without a value has the value "", a raw `;` splits too."""
-        query = self.call.query
-        return parse_qsl(query.replace(";", "&"), keep_blank_values=True) if query else []
 
-    @cached_property
-    def trace_id(self) -> str:
-        """The caller's trace header, or a new root."""
-        sent = headers.first(self.call.headers, b"x-amzn-trace-id")
-        return sent.decode("latin-1") if sent else new_trace_id(self.call.received_at)
+class Forwarding(msgspec.Struct, frozen=True, gc=False):
+    """What the gateway tells a backend of the way a request came."""
 
-    @cached_property
-    def forwarded_for(self) -> str:
-        """X-Forwarded-For with this hop's client appended."""
-        sent = headers.first(self.call.headers, b"x-forwarded-for")
-        return f"{sent.decode('latin-1')}, {self.call.source_ip}" if sent else self.call.source_ip
+    trace_id: str  # X-Amzn-Trace-Id: the caller's, or a new root
+    forwarded_for: str  # X-Forwarded-For, with this hop's client appended
+
+
+def forwarding(call: Call) -> Forwarding:
+    trace_id, forwarded_for = "", call.source_ip
+    for name, value in call.headers:
+        if len(name) == 15:  # both names have 15 letters: most headers are told apart by that
+            lower = name.lower()
+            if lower == b"x-amzn-trace-id":
+                trace_id = value.decode("latin-1")
+            elif lower == b"x-forwarded-for":
+                forwarded_for = f"{value.decode('latin-1')}, {call.source_ip}"
+    return Forwarding(trace_id or new_trace_id(call.received_at), forwarded_for)
+
+
+def query_parameters(call: Call) -> list[tuple[str, str]]:
+    """Decoded, in order: `+` is a blank, a name without a value has the value "", a raw `;` splits too."""
+    query = call.query
+    return parse_qsl(query.replace(";", "&"), keep_blank_values=True) if query else []
 
 
 def request_time(now: float) -> str:

@@ -4,12 +4,12 @@ import orjson
 import pytest
 
 from headgate.dataplane.proxy_event import proxy_event
-from headgate.dataplane.request import Request
+from headgate.dataplane.request import Request, forwarding
 from unit.dataplane.builders import a_call, a_request, a_variant
 
 
 def _event(request: Request) -> dict[str, Any]:
-    event: dict[str, Any] = orjson.loads(proxy_event(request))
+    event: dict[str, Any] = orjson.loads(proxy_event(request, forwarding(request.call)))
     return event
 
 

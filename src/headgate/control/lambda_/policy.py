@@ -1,7 +1,8 @@
 """Resource policies: who may call a function. One for the function, and one for each version and alias of it.
 
-The policy's RevisionId is its own. A precondition on a policy that does not exist yet is held against the function,
-version or alias, whose RevisionId is all that a client can know then (aws-semantics 9.3).
+The rules and texts are those of aws-semantics 9.3. The policy's RevisionId is its own, so that a grant gives the
+function no new revision, and with it no new environments. A precondition on a policy that does not exist yet is held
+against the function, version or alias, whose RevisionId is all that a client can know then.
 """
 
 import re

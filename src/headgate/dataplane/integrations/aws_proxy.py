@@ -7,7 +7,7 @@ from headgate.dataplane.ports import BackendTimeout, FunctionMissing, FunctionTh
 from headgate.dataplane.proxy_answer import proxy_answer
 from headgate.dataplane.proxy_event import proxy_event
 from headgate.dataplane.refusal import BadProxyAnswer, ConfigurationError, IntegrationTimeout
-from headgate.dataplane.request import Request
+from headgate.dataplane.request import Request, forwarding
 from headgate.dataplane.snapshot import Reply
 from headgate.model.arn import FunctionRef, method_source_arn, parse_function_arn
 from headgate.model.rest_api import ANY
@@ -52,10 +52,10 @@ class AwsProxy:
     async def __call__(self, request: Request, ports: Ports) -> Reply:
         if not ports.functions.permits(self._function, self._sources.of(request.call.method)):
             raise ConfigurationError(f"Invalid permissions on Lambda function {self._function.arn}")
+        forwarded = forwarding(request.call)
+        event = proxy_event(request, forwarded)
         try:
-            reply = await ports.functions.invoke(
-                self._function, proxy_event(request), request.trace_id, self._timeout_s
-            )
+            reply = await ports.functions.invoke(self._function, event, forwarded.trace_id, self._timeout_s)
         except BackendTimeout as error:
             raise IntegrationTimeout("Execution failed due to a timeout error") from error
         except FunctionMissing as error:
@@ -66,5 +66,5 @@ class AwsProxy:
         if reply.failed:
             raise BadProxyAnswer("Lambda execution failed with an unhandled error")
         answer = proxy_answer(request, reply.payload)
-        answer.headers.append((b"X-Amzn-Trace-Id", request.trace_id.encode("latin-1")))
+        answer.headers.append((b"X-Amzn-Trace-Id", forwarded.trace_id.encode("latin-1")))
         return answer

@@ -8,7 +8,7 @@ from typing import Final
 
 from headgate.dataplane import headers
 from headgate.dataplane.ports import BackendReply
-from headgate.dataplane.request import Request, request_time
+from headgate.dataplane.request import Request, query_parameters, request_time
 
 RequestSource = Callable[[Request], str | None]
 ReplySource = Callable[[Request, BackendReply], str | None]
@@ -32,9 +32,9 @@ def compile_request_source(expression: str) -> RequestSource:
         case "path":
             return lambda request: request.path_parameters.get(name)
         case "querystring":
-            return lambda request: dict(request.query_parameters).get(name)
+            return lambda request: dict(query_parameters(request.call)).get(name)
         case "multivaluequerystring":
-            return lambda request: _joined([value for key, value in request.query_parameters if key == name])
+            return lambda request: _joined([value for key, value in query_parameters(request.call) if key == name])
         case "header":
             lower = name.lower().encode("latin-1")
             return lambda request: _text(headers.last(request.call.headers, lower))

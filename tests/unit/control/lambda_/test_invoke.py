@@ -116,7 +116,7 @@ def test_the_client_context_reaches_the_handler_as_json(play: Play) -> None:
     play(scenario)
 
 
-@pytest.mark.parametrize("given", ["???", "é", in_base64("no json"), in_base64("[1]"), in_base64("{}")[:-1]])
+@pytest.mark.parametrize("given", ["???", "é", "e3?0=", in_base64("no json"), in_base64("[1]"), in_base64("{}")[:-1]])
 def test_a_client_context_is_a_json_object_in_base64(play: Play, given: str) -> None:
     async def scenario(account: Account) -> None:
         error = await account.refusal("Invoke", FunctionName="hello", ClientContext=given)

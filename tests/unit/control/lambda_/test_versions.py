@@ -90,6 +90,8 @@ def test_a_number_is_never_used_twice(play: Play) -> None:
         await account.ask("DeleteFunction", FunctionName="hello", Qualifier="2")
 
         assert await publish(account) == "3"  # though nothing has changed: what was published is no more
+        await account.ask("DeleteFunction", FunctionName="hello", Qualifier="1")
+        assert await account.a_version() == "4"
 
     play(scenario)
 
