@@ -15,6 +15,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from math import ceil
 from pathlib import Path
 from typing import Final
 
@@ -25,6 +26,7 @@ from headgate.control import apigateway, lambda_, sts
 from headgate.control.dispatch import Dispatcher, OwnService
 from headgate.control.function_service import FunctionService
 from headgate.control.lambda_.ports import Invoked
+from headgate.control.old_code import COLLECT_EVERY_S, delete_old_code, discard_old_folders
 from headgate.control.publishing import Publisher
 from headgate.dataplane.pipeline import serve
 from headgate.dataplane.ports import Functions, HttpClient
@@ -49,6 +51,8 @@ from headgate.telemetry.log_files import LogFiles
 from headgate.wire.services import load
 
 _log = logging.getLogger("headgate")
+
+_LEFT_CALLS_S: Final = 5.0  # at most, at a stop, for function calls whose clients are gone
 
 
 class StartError(Exception):
@@ -99,8 +103,10 @@ class Server:
         self._runtime = FunctionRuntime(
             work_dir=self._root / "run",
             logs=self._logs,
-            limits=RuntimeLimits(max_environments=settings.max_environments),
-            endpoint_url=f"http://{settings.host}:{self.port}",
+            limits=RuntimeLimits(
+                max_environments=settings.max_environments, drain_s=min(settings.drain_s, _LEFT_CALLS_S)
+            ),
+            endpoint_url=_url(settings.host, self.port),
         )
         self._function_service = FunctionService(
             self._directory,
@@ -111,6 +117,9 @@ class Server:
         self._http = HttpPools()
         self._bridge = MotoBridge(settings.endpoints, EndpointForwarder(self._http))
         (await self._store.read(self._publisher.load))()
+        in_use = await self._store.write(delete_old_code)
+        await asyncio.to_thread(discard_old_folders, self._root / "code", in_use)
+        self._housekeeping = asyncio.create_task(self._delete_old_code())
 
         self._ports = GatewayPorts(self._http, self._function_service)
         self._gateway = GatewayServer(self.answer, HttpLimits(), _log_defect)
@@ -123,6 +132,7 @@ class Server:
 
     async def stop(self) -> None:
         """Take nothing new, answer what was taken, end every process, close the store."""
+        self._housekeeping.cancel()
         self._control.should_exit = True
         await asyncio.gather(self._control_task, self._gateway.drain(self.settings.drain_s))
         await self._runtime.close()
@@ -133,6 +143,11 @@ class Server:
         self._folder.close()
         if self.ephemeral:
             await asyncio.to_thread(shutil.rmtree, self._root, ignore_errors=True)
+
+    async def _delete_old_code(self) -> None:
+        while True:
+            await asyncio.sleep(COLLECT_EVERY_S)
+            await self._store.write(delete_old_code)
 
     async def reset(self) -> None:
         """Back to empty, the bridge included. Only an ephemeral server is asked to."""
@@ -166,6 +181,7 @@ class Server:
             access_log=False,
             server_header=False,
             timeout_keep_alive=75,
+            timeout_graceful_shutdown=ceil(self.settings.drain_s),
         )
         self._control = _ControlListener(config)
         self._control_task = asyncio.create_task(self._control.serve(sockets=[self._control_socket]))
@@ -234,8 +250,8 @@ async def run(settings: Settings) -> None:
     await server.start()
     print(  # for whoever started it, on standard output; the log goes to standard error
         f"Headgate {__version__}\n"
-        f"  control plane  http://{settings.host}:{server.port}   (AWS_ENDPOINT_URL)\n"
-        f"  gateway        http://{settings.gateway_host}:{server.gateway_port}/_aws/execute-api/{{apiId}}/{{stage}}/\n"
+        f"  control plane  {_url(settings.host, server.port)}   (AWS_ENDPOINT_URL)\n"
+        f"  gateway        {_url(settings.gateway_host, server.gateway_port)}/_aws/execute-api/{{apiId}}/{{stage}}/\n"
         f"  data           {'nothing is kept (--ephemeral)' if settings.ephemeral else settings.data.resolve()}",
         flush=True,
     )
@@ -245,6 +261,10 @@ async def run(settings: Settings) -> None:
         loop.add_signal_handler(number, lambda: os._exit(130) if stopping.is_set() else stopping.set())
     await stopping.wait()
     await server.stop()
+
+
+def _url(host: str, port: int) -> str:
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 def _bind(host: str, port: int) -> socket.socket:

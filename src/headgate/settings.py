@@ -75,13 +75,13 @@ def _checked(values: Mapping[str, Any]) -> Settings:
             case "ephemeral":
                 read[name] = _flag(name, value)
             case "data":
-                read[name] = Path(str(value)).expanduser()
+                read[name] = _folder(name, value)
             case "endpoints":
                 read[name] = _endpoints(value)
             case _:
                 read[name] = _text(name, value)
     settings = Settings(**read)
-    if not re.fullmatch(r"\d{12}", settings.account_id):
+    if not re.fullmatch(r"[0-9]{12}", settings.account_id):
         raise SettingsError(f"account_id is {settings.account_id!r}; it must have 12 digits")
     for name, address in (("host", settings.host), ("gateway_host", settings.gateway_host)):
         if not _is_address(address):
@@ -131,16 +131,34 @@ def _text(name: str, value: Any) -> str:
     return value
 
 
+def _folder(name: str, value: Any) -> Path:
+    text = _text(name, str(value) if isinstance(value, Path) else value)
+    if not text or "\0" in text:  # an empty name would be the current folder
+        raise SettingsError(f"{name} is {text!r}; give the name of a folder")
+    try:
+        return Path(text).expanduser()
+    except RuntimeError as error:
+        raise SettingsError(f"{name} is {text!r}; there is no such home folder") from error
+
+
 def _endpoints(value: Any) -> Mapping[str, str]:
     if not isinstance(value, dict):
         raise SettingsError('endpoints must be a table, such as: [endpoints] then s3 = "http://127.0.0.1:9000"')
     for service, endpoint in value.items():
         if service in OWN_SERVICES:
             raise SettingsError(f"endpoints.{service}: {service} is Headgate's own and cannot be sent elsewhere")
-        parts = urlsplit(endpoint) if isinstance(endpoint, str) else None
-        if parts is None or parts.scheme not in {"http", "https"} or not parts.hostname:
+        if not isinstance(endpoint, str) or not _is_http_url(endpoint):
             raise SettingsError(f"endpoints.{service} is {endpoint!r}; give a URL such as http://127.0.0.1:9000")
     return value
+
+
+def _is_http_url(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        # Reading the port raises where it is no number or out of range.
+        return parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
 
 
 def _is_address(host: str) -> bool:

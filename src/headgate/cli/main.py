@@ -37,24 +37,26 @@ def version() -> None:
 def up(
     context: typer.Context,
     port: Annotated[
-        int | None, typer.Option(help="Port of the control plane; 0 picks a free one. [default: 4566]")
+        int | None, typer.Option(help="Port of the control plane; 0 picks a free one. Default: 4566.")
     ] = None,
     gateway_port: Annotated[
-        int | None, typer.Option(help="Port of the gateway; 0 picks a free one. [default: 8080]")
+        int | None, typer.Option(help="Port of the gateway; 0 picks a free one. Default: 8080.")
     ] = None,
     host: Annotated[
-        str | None, typer.Option(help="Address of the control plane: loopback only. [default: 127.0.0.1]")
+        str | None, typer.Option(help="Address of the control plane: loopback only. Default: 127.0.0.1.")
     ] = None,
-    gateway_host: Annotated[str | None, typer.Option(help="Address of the gateway. [default: 127.0.0.1]")] = None,
-    data: Annotated[Path | None, typer.Option(help="The data folder. [default: .headgate]")] = None,
+    gateway_host: Annotated[str | None, typer.Option(help="Address of the gateway. Default: 127.0.0.1.")] = None,
+    data: Annotated[Path | None, typer.Option(help="The data folder. Default: .headgate.")] = None,
     ephemeral: Annotated[
         bool | None, typer.Option("--ephemeral/--no-ephemeral", help="Keep nothing, and allow POST /_headgate/reset.")
     ] = None,
     account_id: Annotated[
-        str | None, typer.Option(help="Account of callers whose key names none: 12 digits. [default: 000000000000]")
+        str | None,
+        typer.Option(help="Account of callers whose key names none: 12 digits. Default: 000000000000."),
     ] = None,
     config: Annotated[
-        Path | None, typer.Option(help="Configuration file, in TOML. [default: headgate.toml when it is there]")
+        Path | None,
+        typer.Option(help="Configuration file, in TOML. Default: headgate.toml, when it is there."),
     ] = None,
 ) -> None:
     """Serve the control plane and the gateway, until SIGTERM or Ctrl-C.
@@ -94,4 +96,17 @@ def fail(message: str) -> NoReturn:
 
 def main(serve: Serve) -> None:
     """Run the command. `serve` runs a server until it is told to stop: a client knows no server of its own."""
-    app(obj=serve)
+    try:
+        # Not standalone: typer would draw a box of five lines around what is wrong.
+        status = app(obj=serve, standalone_mode=False)
+    except typer.TyperException as error:
+        if not error.format_message():
+            raise SystemExit(error.exit_code) from error  # no command was given: the help has been printed
+        fail(f"{_one_line(error.format_message())}; see headgate up --help")
+    except typer.Abort:
+        raise SystemExit(130) from None
+    raise SystemExit(status or 0)
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split()).rstrip(".")

@@ -1,7 +1,6 @@
 """Calling functions: from the published directory to an execution environment, for the gateway and for Invoke."""
 
 import asyncio
-import base64
 import random
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -102,7 +101,7 @@ class FunctionService:
             raise
 
     async def _prepare(self, key: str, version: FunctionVersion) -> FunctionSpec:
-        sha256 = base64.b64decode(version.code_sha256).hex()
+        sha256 = version.code_digest
         code_dir = self._code_root / sha256
         if not code_dir.is_dir():
             code = await self._fetch_code(sha256)

@@ -8,6 +8,7 @@ import queue
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
+from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -142,6 +143,10 @@ class _SqliteTransaction:
 
     def put_blob(self, sha256: str, body: bytes) -> None:
         self._connection.execute("INSERT OR IGNORE INTO blob VALUES (?, ?)", (sha256, body))
+
+    def keep_blobs(self, sha256s: AbstractSet[str]) -> None:
+        stored = {sha256 for (sha256,) in self._connection.execute("SELECT sha256 FROM blob")}
+        self._connection.executemany("DELETE FROM blob WHERE sha256 = ?", [(each,) for each in stored - sha256s])
 
     def clear(self) -> None:
         for kind in KINDS:

@@ -1,6 +1,7 @@
 """What a control operation sees of the store: documents by kind and key, in one transaction."""
 
 from collections.abc import Callable
+from collections.abc import Set as AbstractSet
 from typing import Final, Protocol, TypeVar
 
 from headgate.model.account import Account
@@ -58,6 +59,10 @@ class Transaction(Protocol):
 
     def put_blob(self, sha256: str, body: bytes) -> None:
         """Keep bytes under their own hash; putting them again changes nothing."""
+        ...
+
+    def keep_blobs(self, sha256s: AbstractSet[str]) -> None:
+        """Delete every blob but these."""
         ...
 
     def clear(self) -> None:

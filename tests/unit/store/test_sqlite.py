@@ -166,3 +166,16 @@ def test_a_reading_transaction_cannot_write(tmp_path: Path) -> None:
         return await store.read(lambda tx: tx.get(Resource, "api", "a"))
 
     assert _with_store(tmp_path, story) is None
+
+
+def test_blobs_that_nobody_keeps_are_deleted(tmp_path: Path) -> None:
+    async def story(store: SqliteStore) -> tuple[bytes | None, bytes | None]:
+        def write(tx: Transaction) -> None:
+            tx.put_blob("old", b"1")
+            tx.put_blob("used", b"2")
+
+        await store.write(write)
+        await store.write(lambda tx: tx.keep_blobs({"used"}))
+        return await store.read(lambda tx: (tx.get_blob("old"), tx.get_blob("used")))
+
+    assert _with_store(tmp_path, story) == (None, b"2")

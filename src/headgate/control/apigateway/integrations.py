@@ -6,14 +6,17 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec.structs import replace
 
-from headgate.control.apigateway.errors import bad_request
+from headgate.control.apigateway.errors import bad_request, not_found
 from headgate.control.apigateway.lookup import (
     find_integration,
     find_method,
+    find_resource,
     integration_response_of,
 )
 from headgate.control.apigateway.methods import put_method_of
 from headgate.control.apigateway.patching import (
+    NO_CONTENT_TYPE,
+    NO_PARAMETER,
     flag,
     integer,
     map_field,
@@ -25,6 +28,7 @@ from headgate.control.apigateway.patching import (
     without,
 )
 from headgate.control.context import Context
+from headgate.model.errors import ApiError
 from headgate.model.rest_api import (
     MAX_INTEGRATION_TIMEOUT_MS,
     MIN_INTEGRATION_TIMEOUT_MS,
@@ -129,7 +133,11 @@ def update_integration_response(
 
 def delete_integration_response(context: Context, request: "shapes.DeleteIntegrationResponseRequest") -> None:
     api_id = request["restApiId"]
-    resource, method, integration = find_integration(context, api_id, request["resourceId"], request["httpMethod"])
+    resource = find_resource(context, api_id, request["resourceId"])
+    method = resource.methods.get(request["httpMethod"])
+    if method is None or method.method_integration is None:  # an unknown method is no method's integration here
+        raise not_found("Invalid Integration identifier specified")
+    integration = method.method_integration
     responses = remove_entry(
         integration.integration_responses, request["statusCode"], "Invalid Response status code specified"
     )
@@ -161,7 +169,7 @@ def _check(integration: Integration, method: Method) -> None:
         if not _REQUEST_TARGET.fullmatch(target):
             raise bad_request(f"Invalid mapping expression parameter specified: {target}")
         if not _REQUEST_SOURCE.fullmatch(source):
-            raise bad_request(f"Invalid mapping expression specified: {source}")
+            raise _invalid("Invalid mapping expression specified: ", f"Invalid mapping expression specified: {source}")
     for parameter in integration.cache_key_parameters:
         if parameter not in (method.request_parameters or {}):
             raise bad_request("Invalid cache key parameter specified")
@@ -194,6 +202,9 @@ def _put_response(
         except re.error:
             raise bad_request("Invalid regex pattern specified") from None
     _check_response_parameters(response.response_parameters)
+    for content_type in response.response_templates or {}:
+        if "/" not in content_type:
+            raise _invalid("", f"Invalid content type specified: {content_type}")
     responses = put_entry(integration.integration_responses, response.status_code, response)
     changed = replace(integration, integration_responses=responses)
     put_method_of(context, api_id, resource, replace(method, method_integration=changed))
@@ -204,7 +215,12 @@ def _check_response_parameters(parameters: Mapping[str, str] | None) -> None:
         if not target.startswith("method.response.header."):
             raise bad_request(f"Invalid mapping expression parameter specified: {target}")
         if not _RESPONSE_SOURCE.fullmatch(source):
-            raise bad_request(f"Invalid mapping expression specified: {source}")
+            raise _invalid("Invalid mapping expression specified: ", f"Invalid mapping expression specified: {source}")
+
+
+def _invalid(beginning: str, error: str) -> ApiError:
+    """The service's wrapping of what it finds in a mapping (recorded)."""
+    return bad_request(f"{beginning}Validation Result: warnings : [], errors : [{error}]")
 
 
 def _set_tls_verification(integration: Integration, patch: Patch) -> Integration:
@@ -230,9 +246,6 @@ def _timeout(patch: Patch) -> int:
     )
 
 
-_NO_PARAMETER: Final = "Invalid parameter name specified"
-_NO_CONTENT_TYPE: Final = "Invalid content type specified"
-
 _INTEGRATION_PATCHES: Final = PatchTable[Integration](
     {
         ("replace", "/cacheNamespace"): set_field("cache_namespace", required),
@@ -248,8 +261,8 @@ _INTEGRATION_PATCHES: Final = PatchTable[Integration](
         ("add", "/cacheKeyParameters/{name}"): _add_cache_key,
         ("replace", "/cacheKeyParameters/{name}"): _add_cache_key,
         ("remove", "/cacheKeyParameters/{name}"): _remove_cache_key,
-        **map_field("/requestParameters/{name}", "request_parameters", required, _NO_PARAMETER),
-        **map_field("/requestTemplates/{name}", "request_templates", lambda patch: patch.value or "", _NO_CONTENT_TYPE),
+        **map_field("/requestParameters/{name}", "request_parameters", required, NO_PARAMETER),
+        **map_field("/requestTemplates/{name}", "request_templates", lambda patch: patch.value or "", NO_CONTENT_TYPE),
     }
 )
 
@@ -257,9 +270,9 @@ _RESPONSE_PATCHES: Final = PatchTable[IntegrationResponse](
     {
         ("replace", "/contentHandling"): set_field("content_handling", optional),
         ("replace", "/selectionPattern"): set_field("selection_pattern", lambda patch: patch.value or ""),
-        **map_field("/responseParameters/{name}", "response_parameters", required, _NO_PARAMETER),
+        **map_field("/responseParameters/{name}", "response_parameters", required, NO_PARAMETER),
         **map_field(
-            "/responseTemplates/{name}", "response_templates", lambda patch: patch.value or "", _NO_CONTENT_TYPE
+            "/responseTemplates/{name}", "response_templates", lambda patch: patch.value or "", NO_CONTENT_TYPE
         ),
     }
 )

@@ -9,10 +9,13 @@ from msgspec.structs import replace
 from headgate.control.apigateway.errors import bad_request, conflict
 from headgate.control.apigateway.lookup import find_method, find_resource, method_response_of
 from headgate.control.apigateway.patching import (
+    NO_CONTENT_TYPE,
+    NO_PARAMETER,
     flag,
     map_field,
     optional,
     put_entry,
+    refused_by_path,
     remove_entry,
     required,
     set_field,
@@ -30,6 +33,7 @@ _REQUEST_PARAMETER: Final = re.compile(
 )
 _RESPONSE_PARAMETER: Final = re.compile(r"method\.response\.header\.\S+")
 _STATUS_CODE: Final = re.compile(r"[1-5]\d\d")
+_WITH_AUTHORIZER: Final = frozenset({"CUSTOM", "COGNITO_USER_POOLS"})
 DEFAULT_MODELS: Final = frozenset({"Empty", "Error"})
 """The models that every API has; others come with the model operations."""
 
@@ -38,9 +42,7 @@ def put_method(context: Context, request: "shapes.PutMethodRequest") -> Method:
     api_id, http_method = request["restApiId"], request["httpMethod"]
     resource = find_resource(context, api_id, request["resourceId"])
     if http_method != ANY and http_method not in HTTP_METHODS:
-        raise bad_request(
-            f"Invalid HttpMethod specified: {http_method}. Valid options are GET,PUT,POST,DELETE,PATCH,OPTIONS,HEAD,ANY"
-        )
+        raise bad_request("Invalid HttpMethod specified. Valid options are GET,PUT,POST,DELETE,PATCH,OPTIONS,HEAD,ANY")
     if http_method in resource.methods:
         raise conflict("Method already exists for this resource")
     if not request.get("authorizationType"):
@@ -68,6 +70,8 @@ def get_method(context: Context, request: "shapes.GetMethodRequest") -> Method:
 def update_method(context: Context, request: "shapes.UpdateMethodRequest") -> Method:
     resource, method = find_method(context, request["restApiId"], request["resourceId"], request["httpMethod"])
     changed = apply(_METHOD_PATCHES, method, request.get("patchOperations", []))
+    if changed.authorization_type not in _WITH_AUTHORIZER:
+        changed = replace(changed, authorizer_id=None)  # the service ignores one that nothing would ask
     _check(changed)
     put_method_of(context, request["restApiId"], resource, changed)
     return changed
@@ -172,9 +176,6 @@ def _remove_scope(method: Method, patch: Patch) -> Method:
     return replace(method, authorization_scopes=without(method.authorization_scopes or (), required(patch)))
 
 
-_NO_PARAMETER: Final = "Invalid parameter name specified"
-_NO_CONTENT_TYPE: Final = "Invalid content type specified"
-
 _METHOD_PATCHES: Final = PatchTable[Method](
     {
         ("replace", "/apiKeyRequired"): set_field("api_key_required", flag),
@@ -184,14 +185,16 @@ _METHOD_PATCHES: Final = PatchTable[Method](
         ("replace", "/requestValidatorId"): set_field("request_validator_id", optional),
         ("add", "/authorizationScopes"): _add_scope,
         ("remove", "/authorizationScopes"): _remove_scope,
-        **map_field("/requestParameters/{name}", "request_parameters", flag, _NO_PARAMETER),
-        **map_field("/requestModels/{name}", "request_models", required, _NO_CONTENT_TYPE),
-    }
+        **map_field("/requestParameters/{name}", "request_parameters", flag, NO_PARAMETER),
+        **map_field("/requestModels/{name}", "request_models", required, NO_CONTENT_TYPE),
+    },
+    unknown=refused_by_path,
 )
 
 _RESPONSE_PATCHES: Final = PatchTable[MethodResponse](
     {
-        **map_field("/responseParameters/{name}", "response_parameters", flag, _NO_PARAMETER),
-        **map_field("/responseModels/{name}", "response_models", required, _NO_CONTENT_TYPE),
-    }
+        **map_field("/responseParameters/{name}", "response_parameters", flag, NO_PARAMETER),
+        **map_field("/responseModels/{name}", "response_models", required, NO_CONTENT_TYPE),
+    },
+    unknown=refused_by_path,
 )

@@ -1,12 +1,13 @@
 """What the patch tables of the nouns share: reading a patch's value, and editing maps and tuples."""
 
 from collections.abc import Callable, Mapping
-from typing import Any, NoReturn, TypeVar
+from typing import Any, Final, TypeVar
 
 import msgspec
 
 from headgate.control.apigateway.errors import bad_request, not_found
-from headgate.wire.patch import Patch
+from headgate.model.errors import ApiError
+from headgate.wire.patch import Patch, PatchTable
 
 V = TypeVar("V")
 S = TypeVar("S", bound=msgspec.Struct)
@@ -54,13 +55,17 @@ def without(items: tuple[str, ...], item: str) -> tuple[str, ...] | None:
     return tuple(each for each in items if each != item) or None
 
 
-def fail_unless_replace(_value: object, _patch: Patch) -> NoReturn:
-    raise bad_request("Invalid patch operation specified. Must be one of: [replace]")
-
-
 def optional(patch: Patch) -> str | None:
     """The value, or None for none or an empty one."""
     return patch.value or None
+
+
+def refused_by_path(patch: Patch, table: PatchTable[Any]) -> ApiError:
+    """The words of some operations for a patch that is not in their table: the path's other operations, or no path."""
+    others = [op for op in ("add", "remove", "replace") if table.find(Patch(op=op, path=patch.path)) is not None]
+    if others:
+        return bad_request(f"Invalid patch operation specified. Must be one of: [{', '.join(others)}]")
+    return bad_request(f"Invalid patch path {patch.path}")
 
 
 def set_field(field: str, read: Reader) -> Callable[[S, Patch], S]:
@@ -69,14 +74,27 @@ def set_field(field: str, read: Reader) -> Callable[[S, Patch], S]:
 
 
 def map_field(path: str, field: str, read: Reader, missing: str) -> dict[tuple[str, str], Callable[[S, Patch], S]]:
-    """Add, replace and remove of one entry of a map; `path` ends in `{name}`. `missing` words the 404 of a removal."""
+    """Add, replace and remove of one entry of a map; `path` ends in `{name}`.
+
+    `missing` words the 404 of replacing or removing an entry that is not there.
+    """
 
     def put(value: S, patch: Patch) -> S:
         entries = put_entry(getattr(value, field), patch.names["name"], read(patch))
         return msgspec.structs.replace(value, **{field: entries})
 
+    def put_again(value: S, patch: Patch) -> S:
+        if patch.names["name"] not in (getattr(value, field) or {}):
+            raise not_found(missing)
+        return put(value, patch)
+
     def remove(value: S, patch: Patch) -> S:
         entries = remove_entry(getattr(value, field), patch.names["name"], missing)
         return msgspec.structs.replace(value, **{field: entries})
 
-    return {("add", path): put, ("replace", path): put, ("remove", path): remove}
+    return {("add", path): put, ("replace", path): put_again, ("remove", path): remove}
+
+
+NO_PARAMETER: Final = "Invalid parameter name specified"
+NO_CONTENT_TYPE: Final = "Content-Type specified was not found"
+"""How `map_field` words what is missing."""

@@ -48,7 +48,8 @@ def update_resource(context: Context, request: "shapes.UpdateResourceRequest") -
     changed = apply(_PATCHES, resource, request.get("patchOperations", []))
     if changed != resource:
         if resource.parent_id is None:
-            raise bad_request("Root resource cannot update its pathPart.")
+            field = "pathPart" if changed.path_part != resource.path_part else "parentId"
+            raise bad_request(f"Root resource cannot update its {field}.")
         parent = context.tx.get(Resource, api_id, changed.parent_id or "")
         if parent is None:
             raise not_found("Invalid Resource identifier specified")
@@ -79,7 +80,7 @@ def _placed(context: Context, api_id: str, resource: Resource, parent: Resource)
             "beginning and the end."
         )
     if (parent.path_part or "").endswith("+}"):
-        raise bad_request(f"Cannot create a child of a resource with a greedy path variable: {parent.path}")
+        raise bad_request(f"Cannot create a child of a resource with a greedy path variable: {parent.path_part}")
     siblings = [
         each for each in context.tx.list(Resource, api_id) if each.parent_id == parent.id and each.id != resource.id
     ]

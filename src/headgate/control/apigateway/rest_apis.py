@@ -10,16 +10,16 @@ from msgspec.structs import replace
 from headgate.control.apigateway.errors import bad_request, not_found
 from headgate.control.apigateway.lookup import find_api
 from headgate.control.apigateway.patching import (
-    fail_unless_replace,
     flag,
-    integer,
     optional,
+    refused_by_path,
     required,
     set_field,
     without,
 )
 from headgate.control.context import Context
 from headgate.model.deployment import Definition, Deployment
+from headgate.model.errors import ApiError
 from headgate.model.ids import new_rest_api_id, new_root_resource_id
 from headgate.model.rest_api import EndpointConfiguration, Resource, RestApi
 from headgate.model.stage import Stage
@@ -31,12 +31,15 @@ if TYPE_CHECKING:
 
 MAX_COMPRESSION_SIZE: Final = 10_485_760  # bytes
 MAX_TAGS: Final = 50
+_PRIVATE: Final = ("PRIVATE",)
 
 
 def create_rest_api(context: Context, request: "shapes.CreateRestApiRequest") -> Mapping[str, Any]:
     name = request.get("name", "")
     if not name:
         raise bad_request("API name must not be empty")
+    if request.get("description") == "":
+        raise bad_request("Description cannot be an empty string")
     source = find_api(context, request["cloneFrom"]) if "cloneFrom" in request else None
     api = RestApi(
         id=new_rest_api_id(),
@@ -112,15 +115,25 @@ def _shown(api: RestApi) -> dict[str, Any]:
 
 
 def _endpoint_configuration(given: Mapping[str, Any]) -> EndpointConfiguration:
-    types = tuple(given.get("types") or ("EDGE",))
+    types = tuple(given.get("types", ("EDGE",)))
+    if not types:
+        raise bad_request("REGIONAL Configuration and EDGE Configuration cannot be both DISABLED.")
     if len(types) > 1:
-        raise bad_request("Only a single endpoint type is allowed; give one of EDGE, REGIONAL, PRIVATE")
-    default_address_type = "dualstack" if types == ("PRIVATE",) else "ipv4"
-    return EndpointConfiguration(
-        types=types,
-        ip_address_type=given.get("ipAddressType", default_address_type),
-        vpc_endpoint_ids=_optional_tuple(given.get("vpcEndpointIds")),
+        raise bad_request("Cannot create an api with multiple Endpoint Types.")
+    default_address_type = "dualstack" if types == _PRIVATE else "ipv4"
+    return _checked_endpoint(
+        EndpointConfiguration(
+            types=types,
+            ip_address_type=given.get("ipAddressType", default_address_type),
+            vpc_endpoint_ids=_optional_tuple(given.get("vpcEndpointIds")),
+        )
     )
+
+
+def _checked_endpoint(endpoint: EndpointConfiguration) -> EndpointConfiguration:
+    if endpoint.types == _PRIVATE and endpoint.ip_address_type != "dualstack":
+        raise bad_request("Only dualstack ipAddressType is supported for Private APIs.")
+    return endpoint
 
 
 def _clone_resources(context: Context, source: RestApi, api: RestApi) -> None:
@@ -136,8 +149,12 @@ def _clone_resources(context: Context, source: RestApi, api: RestApi) -> None:
 
 def _compression_size(size: int | None) -> int | None:
     if size is not None and not 0 <= size <= MAX_COMPRESSION_SIZE:
-        raise bad_request(f"Invalid minimum compression size, must be between 0 and {MAX_COMPRESSION_SIZE}")
+        raise _invalid_compression_size()
     return size
+
+
+def _invalid_compression_size() -> ApiError:
+    return bad_request(f"Invalid minimum compression size, must be between 0 and {MAX_COMPRESSION_SIZE}")
 
 
 def _policy(text: str) -> str | None:
@@ -155,7 +172,7 @@ def _policy(text: str) -> str | None:
 
 
 def _optional_tuple(items: list[str] | None) -> tuple[str, ...] | None:
-    return None if items is None else tuple(items)
+    return tuple(items) if items else None
 
 
 def _set_api_key_source(api: RestApi, patch: Patch) -> RestApi:
@@ -165,7 +182,10 @@ def _set_api_key_source(api: RestApi, patch: Patch) -> RestApi:
 
 
 def _set_compression_size(api: RestApi, patch: Patch) -> RestApi:
-    size = None if not patch.value else integer(patch, f"an integer between 0 and {MAX_COMPRESSION_SIZE}")
+    try:
+        size = int(patch.value) if patch.value else None
+    except ValueError:
+        raise _invalid_compression_size() from None
     return replace(api, minimum_compression_size=_compression_size(size))
 
 
@@ -189,20 +209,21 @@ def _replace_binary_media_type(api: RestApi, patch: Patch) -> RestApi:
 
 def _replace_endpoint_type(api: RestApi, patch: Patch) -> RestApi:
     endpoint = api.endpoint_configuration
+    if patch.value not in {"EDGE", "REGIONAL", "PRIVATE"}:
+        raise bad_request("Invalid EndpointTypes specified. Valid options are REGIONAL,EDGE,PRIVATE")
     if patch.names["type"] not in endpoint.types:
         raise bad_request(
             f"The endpoint type {patch.names['type']} is not set; the API has {', '.join(endpoint.types)}"
         )
-    if patch.value not in {"EDGE", "REGIONAL", "PRIVATE"}:
-        raise bad_request(f"Invalid endpoint type {patch.value!r}: give one of PRIVATE, EDGE, REGIONAL")
     address_type = "dualstack" if patch.value == "PRIVATE" else endpoint.ip_address_type
     return replace(api, endpoint_configuration=replace(endpoint, types=(patch.value,), ip_address_type=address_type))
 
 
 def _set_address_type(api: RestApi, patch: Patch) -> RestApi:
     if patch.value not in {"ipv4", "dualstack"}:
-        raise bad_request(f"Invalid ipAddressType {patch.value!r}: give ipv4 or dualstack")
-    return replace(api, endpoint_configuration=replace(api.endpoint_configuration, ip_address_type=patch.value))
+        raise bad_request("ipAddressType must be either ipv4 or dualstack.")
+    endpoint = replace(api.endpoint_configuration, ip_address_type=patch.value)
+    return replace(api, endpoint_configuration=_checked_endpoint(endpoint))
 
 
 def _add_vpc_endpoint(api: RestApi, patch: Patch) -> RestApi:
@@ -215,6 +236,13 @@ def _remove_vpc_endpoint(api: RestApi, patch: Patch) -> RestApi:
     endpoint = api.endpoint_configuration
     ids = without(endpoint.vpc_endpoint_ids or (), required(patch))
     return replace(api, endpoint_configuration=replace(endpoint, vpc_endpoint_ids=ids))
+
+
+def _refused(patch: Patch, table: PatchTable[RestApi]) -> ApiError:
+    if patch.path.startswith("/endpointConfiguration/types"):
+        # The service's own text: of the three only `replace` is taken.
+        return bad_request("Invalid patch operation specified. Must be 'add'|'remove'|'replace'")
+    return refused_by_path(patch, table)
 
 
 _PATCHES: Final = PatchTable[RestApi](
@@ -235,10 +263,6 @@ _PATCHES: Final = PatchTable[RestApi](
         ("add", "/description"): set_field("description", optional),
         ("replace", "/description"): set_field("description", optional),
         ("remove", "/description"): set_field("description", lambda _patch: None),
-        **{
-            (op, path): fail_unless_replace
-            for op in ("add", "remove")
-            for path in ("/minimumCompressionSize", "/endpointConfiguration/ipAddressType")
-        },
-    }
+    },
+    unknown=_refused,
 )
