@@ -317,7 +317,7 @@ def main() -> int:
     for line in (
         f".venv/bin/headgate up --data {DATA}",
         f"curl http://127.0.0.1:8080/_aws/execute-api/{demo.api_id}/production/orders",
-        "export AWS_ENDPOINT_URL=http://127.0.0.1:4566 AWS_REGION=us-east-1",
+        "export AWS_ENDPOINT_URL=http://127.0.0.1:4566 AWS_DEFAULT_REGION=us-east-1",
         "export AWS_ACCESS_KEY_ID=demo AWS_SECRET_ACCESS_KEY=demo",
         f".venv/bin/aws apigateway get-stage --rest-api-id {demo.api_id} --stage-name production",
     ):

@@ -5,6 +5,7 @@ A change:   server.control_app -> control.dispatch -> store, which calls control
 """
 
 import asyncio
+import gc
 import logging
 import os
 import random
@@ -13,11 +14,11 @@ import signal
 import socket
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
 from math import ceil
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import uvicorn
 
@@ -51,6 +52,8 @@ from headgate.telemetry.log_files import LogFiles
 from headgate.wire.services import load
 
 _log = logging.getLogger("headgate")
+
+_GC_THRESHOLDS: Final = (20_000, 20, 50)
 
 _LEFT_CALLS_S: Final = 5.0  # at most, at a stop, for function calls whose clients are gone
 
@@ -121,14 +124,16 @@ class Server:
         await asyncio.to_thread(discard_old_folders, self._root / "code", in_use)
         self._housekeeping = asyncio.create_task(self._delete_old_code())
 
+        if self._directory:
+            self._runtime.start_spare()  # the first call of a function after a restart then need not wait for one
         self._ports = GatewayPorts(self._http, self._function_service)
         self._gateway = GatewayServer(self.answer, HttpLimits(), _log_defect)
         await self._gateway.start(settings.gateway_host, self.gateway_port, sock=gateway_socket)
         await self._start_control()
 
-    async def answer(self, call: Call) -> Response:
+    def answer(self, call: Call) -> Coroutine[Any, Any, Response]:
         """The gateway's handler."""
-        return await serve(call, self._stages, self._ports)
+        return serve(call, self._stages, self._ports)
 
     async def stop(self) -> None:
         """Take nothing new, answer what was taken, end every process, close the store."""
@@ -255,6 +260,10 @@ async def run(settings: Settings) -> None:
         f"  data           {'nothing is kept (--ephemeral)' if settings.ephemeral else settings.data.resolve()}",
         flush=True,
     )
+    # What the start has made stays: the collector need not look at it again, nor at each few hundred new objects.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*_GC_THRESHOLDS)
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

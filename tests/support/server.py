@@ -10,12 +10,14 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
 import boto3
 from botocore.config import Config
 
+HEADGATE: Final = (sys.executable, "-m", "headgate")
 START_S: Final = 30  # seconds after which a server that says nothing has failed
 
 
@@ -29,9 +31,7 @@ class RunningServer:
 
     def client(self, service: Any, region: str = "us-east-1", access_key: str = "test") -> Any:
         """An unmodified boto3 client of this server. It tries once: a retry would hide an error."""
-        session = boto3.Session(region_name=region, aws_access_key_id=access_key, aws_secret_access_key="test")
-        config = Config(retries={"total_max_attempts": 1}, read_timeout=60)
-        return session.client(service, endpoint_url=self.url, config=config)
+        return _client(self.url, service, region, access_key)
 
     def stage_url(self, api_id: str, stage: str, path: str = "/") -> str:
         return f"{self.gateway}/_aws/execute-api/{api_id}/{stage}{path}"
@@ -45,6 +45,14 @@ class RunningServer:
         """As an operator would; the exit status."""
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(timeout=60)
+
+
+@cache
+def _client(url: str, service: Any, region: str, access_key: str) -> Any:
+    """One for each way to be called: making one takes longer than most tests."""
+    session = boto3.Session(region_name=region, aws_access_key_id=access_key, aws_secret_access_key="test")
+    config = Config(retries={"total_max_attempts": 1}, read_timeout=60)
+    return session.client(service, endpoint_url=url, config=config)
 
 
 class Answer:
@@ -73,12 +81,18 @@ def fetch(url: str, method: str = "GET", body: bytes | None = None, headers: Map
 
 def launch(*options: str, environment: Mapping[str, str] | None = None) -> RunningServer:
     """Start a server on free ports and wait until it says that it serves."""
+    return start("--port", "0", "--gateway-port", "0", *options, environment=environment)
+
+
+def start(*options: str, environment: Mapping[str, str] | None = None, folder: Path | None = None) -> RunningServer:
+    """Start a server in `folder` with these options alone, and wait until it says that it serves."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "headgate", "up", "--port", "0", "--gateway-port", "0", *options],
+        [*HEADGATE, "up", *options],
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
-        env={"PATH": os.environ["PATH"], **(environment or {})},
+        env=_environment(environment),
+        cwd=folder,
     )
     assert process.stdout is not None
     said = ""
@@ -86,17 +100,44 @@ def launch(*options: str, environment: Mapping[str, str] | None = None) -> Runni
         said += line
         if "data " in line:
             break
-    urls = re.findall(r"http://127\.0\.0\.1:\d+", said)
+    urls = re.findall(r"http://[^\s/]+:\d+", said)
     if len(urls) != 2:
         process.kill()
         process.wait()
+        process.stdout.close()
         raise RuntimeError(f"the server did not start: {said!r}")
     return RunningServer(process, urls[0], urls[1])
 
 
+def command(
+    *arguments: str, environment: Mapping[str, str] | None = None, folder: Path | None = None
+) -> "subprocess.CompletedProcess[str]":
+    """Run `headgate` to its end."""
+    return subprocess.run(
+        [*HEADGATE, *arguments],
+        capture_output=True,
+        text=True,
+        env=_environment(environment),
+        cwd=folder,
+        timeout=START_S,
+        check=False,
+    )
+
+
+def _environment(extra: Mapping[str, str] | None) -> dict[str, str]:
+    """Nothing of the test run's own but where programs are."""
+    return {"PATH": os.environ["PATH"], **(extra or {})}
+
+
 @contextmanager
 def running(*options: str, environment: Mapping[str, str] | None = None) -> Iterator[RunningServer]:
-    server = launch(*options, environment=environment)
+    with closing(launch(*options, environment=environment)) as server:
+        yield server
+
+
+@contextmanager
+def closing(server: RunningServer) -> Iterator[RunningServer]:
+    """This server until the end of the block, whatever has become of it by then."""
     try:
         yield server
     finally:

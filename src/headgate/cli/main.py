@@ -46,7 +46,7 @@ def up(
         str | None, typer.Option(help="Address of the control plane: loopback only. Default: 127.0.0.1.")
     ] = None,
     gateway_host: Annotated[str | None, typer.Option(help="Address of the gateway. Default: 127.0.0.1.")] = None,
-    data: Annotated[Path | None, typer.Option(help="The data folder. Default: .headgate.")] = None,
+    data: Annotated[str | None, typer.Option(help="The data folder. Default: .headgate.")] = None,
     ephemeral: Annotated[
         bool | None, typer.Option("--ephemeral/--no-ephemeral", help="Keep nothing, and allow POST /_headgate/reset.")
     ] = None,

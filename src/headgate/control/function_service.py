@@ -92,13 +92,15 @@ class FunctionService:
         known = self._specs.get(key)
         if known is None:
             known = self._specs[key] = asyncio.ensure_future(self._prepare(key, version))
+            known.add_done_callback(lambda done: self._forget_failed(key, done))
         if known.done():
             return known.result()
-        try:
-            return await known
-        except BaseException:
-            self._specs.pop(key, None)  # so that the next call tries again
-            raise
+        return await asyncio.shield(known)  # shared: one caller that is cancelled takes nobody else's code away
+
+    def _forget_failed(self, key: str, prepared: asyncio.Future[FunctionSpec]) -> None:
+        """So that the next call tries again."""
+        if (prepared.cancelled() or prepared.exception() is not None) and self._specs.get(key) is prepared:
+            del self._specs[key]
 
     async def _prepare(self, key: str, version: FunctionVersion) -> FunctionSpec:
         sha256 = version.code_digest

@@ -55,4 +55,6 @@ def rate_limit(setting: MethodSetting | None) -> RateLimit | None:
     """A method's own limit; None when its stage sets none. The account's limit is shown, not enforced."""
     if setting is None or UNLIMITED in {setting.throttling_rate_limit, setting.throttling_burst_limit}:
         return None
+    if setting.throttling_rate_limit == 0:
+        return RateLimit(0.0, 0)  # not even a first burst: 0 throttles everything (aws-semantics 1.2)
     return RateLimit(setting.throttling_rate_limit, setting.throttling_burst_limit)

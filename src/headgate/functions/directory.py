@@ -36,6 +36,9 @@ class FunctionDirectory:
     def __repr__(self) -> str:
         return f"<FunctionDirectory {len(self._functions)} functions>"
 
+    def __len__(self) -> int:
+        return len(self._functions)
+
     def publish(self, key: tuple[str, str, str], function: PublishedFunction | None) -> PublishedFunction | None:
         """Serve this from the next call on, None to take it away. Gives what was served before."""
         before = self._functions.pop(key, None)

@@ -114,8 +114,13 @@ class Pool(Generic[Environment, Call]):
         return max(0, min(wanted, self._max_environments - self.size, room))
 
     def take_expired(self, now: float) -> list[Call]:
-        """The calls that have waited too long. They wait no longer."""
-        expired = []
+        """The calls that have waited too long. They wait no longer.
+
+        None while the first environments start: how long that may take is bounded by itself.
+        """
+        expired: list[Call] = []
+        if self.size and self.size == self.starting:
+            return expired
         while self._waiting and self._waiting[0].deadline <= now:
             expired.append(self._waiting.popleft())
         return expired

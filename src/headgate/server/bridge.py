@@ -6,16 +6,19 @@ moto is imported at the first request that needs it. What it answers for lives i
 import asyncio
 import importlib.util
 import io
-import os
+import logging
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final, Protocol
 from urllib.parse import quote, unquote
+from xml.sax.saxutils import escape
 
 from headgate.model.errors import ApiError
 from headgate.model.scope import Scope
 from headgate.wire.errors import render_error
 from headgate.wire.http import HttpRequest, HttpResponse
+
+_log = logging.getLogger("headgate.bridge")
 
 _REST_XML: Final = frozenset({"s3", "route53", "cloudfront"})
 _Wsgi = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
@@ -30,7 +33,11 @@ class Forwarder(Protocol):
 class MotoBridge:
     """Answers for other services. One thread runs moto, so its answers come in the order of the requests."""
 
-    def __init__(self, endpoints: Mapping[str, str], forwarder: Forwarder) -> None:
+    def __init__(
+        self, endpoints: Mapping[str, str], forwarder: Forwarder, is_installed: Callable[[str], bool] | None = None
+    ) -> None:
+        """`is_installed` says whether there is a module of this name; tests give their own."""
+        self._is_installed = is_installed or _is_installed
         self._endpoints = endpoints
         self._forwarder = forwarder
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="moto")
@@ -40,13 +47,38 @@ class MotoBridge:
         return f"<MotoBridge {'running' if self._application else 'not used yet'}, {len(self._endpoints)} endpoints>"
 
     async def answer(self, service: str, request: HttpRequest, scope: Scope) -> HttpResponse:
-        endpoint = self._endpoints.get(service)
-        if endpoint is not None:
-            return await self._forwarder.forward(endpoint, service, request, scope)
-        if importlib.util.find_spec("moto") is None or importlib.util.find_spec("flask") is None:
-            return _not_installed(service, request)
+        """The service's answer. What the bridge itself refuses is a 4xx: clients repeat a 5xx for minutes."""
+        try:
+            endpoint = self._endpoints.get(service)
+            if endpoint is not None:
+                return await self._forwarder.forward(endpoint, service, request, scope)
+            if self._application is None and not (self._is_installed("moto") and self._is_installed("flask")):
+                raise ApiError(
+                    "ServiceNotInstalled",
+                    f"{service} is not one of Headgate's own services; install headgate[aws] to have it answered here, "
+                    "or name another endpoint for it under [endpoints] in headgate.toml",
+                )
+            return await self._ask_moto(service, request, scope)
+        except ApiError as error:
+            return _refused(service, request, error)
+
+    async def _ask_moto(self, service: str, request: HttpRequest, scope: Scope) -> HttpResponse:
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._thread, self._call, request, scope)
+        try:
+            answer = await loop.run_in_executor(self._thread, self._call, request, scope)
+        except NotImplementedError as error:
+            raise ApiError("UnsupportedOperationException", f"{service}: {error} by the bridge (moto)") from error
+        except Exception as error:
+            _log.warning("moto failed at %s %s of %s", request.method, request.path, service, exc_info=error)
+            raise ApiError("BridgeFailure", f"{service}: moto failed with {error!r}") from error
+        if answer.status in {404, 405} and answer.body.startswith(b"<!doctype html>"):
+            # A page of its web framework, which no client can read: no such operation.
+            raise ApiError(
+                "UnsupportedOperationException",
+                f"{service}: {request.headers.get('x-amz-target') or f'{request.method} {request.path}'} "
+                "has not been implemented by the bridge (moto)",
+            )
+        return answer
 
     async def fetch_object(self, bucket: str, key: str, version_id: str | None, scope: Scope) -> bytes:
         """An object of S3, from wherever S3 is. Raises ApiError in Lambda's words."""
@@ -82,10 +114,6 @@ class MotoBridge:
         if self._application is None:
             self._application = _load_moto()
         started: list[Any] = []
-
-        def start_response(status: str, headers: list[tuple[str, str]], *_: object) -> None:
-            started[:] = [status, headers]
-
         body = self._application(
             _environ(request, scope), lambda status, headers, *_: started.extend((status, headers))
         )
@@ -95,22 +123,33 @@ class MotoBridge:
             if hasattr(body, "close"):
                 body.close()
         status, headers = started
-        # Length, connection and date are the server's own: clients take two dates for a clock that is off.
-        kept = [
-            (name, value)
-            for name, value in headers
-            if name.lower() not in {"content-length", "connection", "date", "server", "transfer-encoding"}
-        ]
+        # Connection and date are the server's own: clients take two dates for a clock that is off. The length is too,
+        # but for HEAD, where it tells how long the body would be.
+        dropped = {"connection", "date", "server", "transfer-encoding"}
+        if request.method != "HEAD":
+            dropped.add("content-length")
+        kept = [(name, value) for name, value in headers if name.lower() not in dropped]
         return HttpResponse(status=int(status.partition(" ")[0]), headers=kept, body=content)
 
 
+def _is_installed(module: str) -> bool:
+    return importlib.util.find_spec(module) is not None
+
+
 def _load_moto() -> _Wsgi:
-    # moto must never look for real credentials, or start a real container for what it would run.
-    os.environ.setdefault("AWS_ACCESS_KEY_ID", "bridge")
-    os.environ.setdefault("AWS_SECRET_ACCESS_KEY", "bridge")
+    import boto3
+
+    # moto must never find real credentials. It is not told so by the environment: the forwarder signs for AWS itself
+    # with what it finds there.
+    boto3.setup_default_session(aws_access_key_id="bridge", aws_secret_access_key="bridge", region_name="us-east-1")
     from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
-    application: _Wsgi = DomainDispatcherApplication(create_backend_app)
+    def create(service: Any) -> Any:
+        if service is None:
+            raise NotImplementedError("the service has not been implemented")
+        return create_backend_app(service)
+
+    application: _Wsgi = DomainDispatcherApplication(create)
     return application
 
 
@@ -143,15 +182,11 @@ def _environ(request: HttpRequest, scope: Scope) -> dict[str, Any]:
     return environ
 
 
-def _not_installed(service: str, request: HttpRequest) -> HttpResponse:
-    error = ApiError(
-        "ServiceNotInstalled",
-        f"{service} is not one of Headgate's own services; install headgate[aws] to have it answered here, "
-        "or name another endpoint for it under [endpoints] in headgate.toml",
-    )
+def _refused(service: str, request: HttpRequest, error: ApiError) -> HttpResponse:
+    """The bridge's own refusal, in the error shape of the protocol that the request speaks."""
     if service in _REST_XML:
-        body = f"<Error><Code>{error.code}</Code><Message>{error.message}</Message></Error>"
-        return HttpResponse(status=400, headers=[("Content-Type", "application/xml")], body=body.encode())
+        body = f"<Error><Code>{escape(error.code)}</Code><Message>{escape(error.message)}</Message></Error>"
+        return HttpResponse(status=error.status, headers=[("Content-Type", "application/xml")], body=body.encode())
     content_type = request.headers.get("content-type", "")
     protocol = "json" if "x-amz-target" in request.headers else "query" if "form" in content_type else "rest-json"
     return render_error(protocol, service, error, request_id="")

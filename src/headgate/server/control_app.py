@@ -1,5 +1,6 @@
 """The ASGI application of the control listener: health, reset, the AWS wire, and stages for convenience."""
 
+import logging
 import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, Final, Protocol
@@ -10,14 +11,19 @@ from headgate import __version__
 from headgate.control.dispatch import Dispatcher
 from headgate.dataplane.address import locate
 from headgate.model.call import Call, Response
+from headgate.server.http1_refusal import DEFECT, body_too_large, new_request_id, refusal_response
 from headgate.server.http1_target import BadTarget, host_name
+from headgate.server.http_limits import HttpLimits
 from headgate.wire.http import HttpRequest
+
+_log = logging.getLogger("headgate.control")
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
 MAX_BODY_BYTES: Final = 75 * 1024 * 1024  # a zip of 50 MB in base64, with room for the rest of CreateFunction
+_MAX_CALL_BYTES: Final = HttpLimits().body_bytes
 _JSON: Final = (b"content-type", b"application/json")
 
 
@@ -59,7 +65,7 @@ class ControlApp:
             return
         call = _call(scope, path, body, self._port)
         if call is not None and locate(call) is not None:
-            response = await self._gateway(call)
+            response = await self._serve(call)
             await _send(send, response.status, response.headers, response.body)
             return
         request = HttpRequest(
@@ -72,6 +78,17 @@ class ControlApp:
         reply = await self._dispatcher.answer(request)
         headers = [(name.encode("latin-1"), value.encode("utf-8")) for name, value in reply.headers]
         await _send(send, reply.status, headers, reply.body)
+
+    async def _serve(self, call: Call) -> Response:
+        """A stage's answer; what the gateway's own listener sees to is seen to here."""
+        if len(call.body) > _MAX_CALL_BYTES:
+            return refusal_response(body_too_large(_MAX_CALL_BYTES), new_request_id())
+        try:
+            return await self._gateway(call)
+        except Exception:
+            request_id = new_request_id()
+            _log.exception("request %s failed: %s %s", request_id, call.method, call.path)
+            return refusal_response(DEFECT, request_id)
 
     async def _own_page(self, method: str, path: str) -> tuple[int, dict[str, object]]:
         match method, path:
@@ -129,7 +146,8 @@ async def _body(receive: Receive) -> bytes | None:
 
 async def _send(send: Send, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> None:
     has_body = status >= 200 and status not in {204, 304}
-    if has_body:
+    # An answer to HEAD brings the length of the body that it does not have.
+    if has_body and not any(name.lower() == b"content-length" for name, _ in headers):
         headers = [*headers, (b"content-length", str(len(body)).encode())]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body if has_body else b""})

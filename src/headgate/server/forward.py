@@ -51,6 +51,7 @@ class EndpointForwarder:
             (name.decode("latin-1"), value.decode("latin-1"))
             for name, value in reply.headers
             if name.lower().decode("latin-1") not in _NOT_ANSWERED
+            or (request.method == "HEAD" and name.lower() == b"content-length")  # how long the body would be
         ]
         return HttpResponse(status=reply.status, headers=kept, body=reply.body)
 

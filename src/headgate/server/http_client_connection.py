@@ -29,11 +29,12 @@ class BackendConnection(asyncio.Protocol):
 
     __slots__ = (
         "_body", "_body_limit", "_complete", "_fed", "_head_complete", "_head_limit", "_head_only",
-        "_headers", "_keep", "_owner", "_parser", "_size", "_status", "_transport", "_waiter", "alive", "deadline",
-        "exchanges", "idle_since",
+        "_headers", "_keep", "_loop", "_owner", "_parser", "_size", "_status", "_transport", "_waiter",
+        "alive", "deadline", "exchanges", "idle_since",
     )  # fmt: skip
 
     def __init__(self, owner: ConnectionOwner, head_limit: int, body_limit: int) -> None:
+        self._loop = asyncio.get_running_loop()
         self._owner = owner
         self._head_limit = head_limit
         self._body_limit = body_limit
@@ -60,7 +61,7 @@ class BackendConnection(asyncio.Protocol):
 
         It fails with StaleConnection, BackendUnreachable, BackendReplyTooLarge or, by `expire`, BackendTimeout.
         """
-        waiter = self._waiter = asyncio.get_running_loop().create_future()
+        waiter = self._waiter = self._loop.create_future()
         self._head_only = head_only
         self._complete = False
         self._fed = 0

@@ -34,6 +34,9 @@ class DataFolder:
         except DataFolderError:
             os.close(self._lock)
             raise
+        # Only now: a folder that is refused keeps every byte.
+        os.ftruncate(self._lock, 0)
+        os.pwrite(self._lock, str(os.getpid()).encode(), 0)
 
     def __repr__(self) -> str:
         return f"<DataFolder {self.path}>"
@@ -50,8 +53,6 @@ class DataFolder:
                 f"the data folder {self.path} is in use by another server (process {holder}); "
                 "stop it or choose another folder with --data"
             ) from error
-        os.ftruncate(self._lock, 0)
-        os.pwrite(self._lock, str(os.getpid()).encode(), 0)
 
 
 def _check(database: Path) -> None:

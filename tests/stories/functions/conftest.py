@@ -118,10 +118,15 @@ def stage(tmp_path: Path) -> Callable[..., Any]:
     return open_stage
 
 
-@pytest.fixture(params=["uvloop"])
+@pytest.fixture
 def run() -> Run[Any]:
-    """Runs a story on the loop that the server uses."""
-    return uvloop.run
+    """Runs a story on the loop that the server uses. One that waits for what never comes fails."""
+
+    async def limited(story: Coroutine[Any, Any, T]) -> T:
+        async with asyncio.timeout(60):
+            return await story
+
+    return lambda story: uvloop.run(limited(story))
 
 
 def alive(pid: int) -> bool:

@@ -54,6 +54,7 @@ def test_minus_one_is_no_limit_and_zero_refuses_all() -> None:
     assert rate_limit(None) is None
     assert rate_limit(MethodSetting(throttling_rate_limit=-1)) is None
     assert rate_limit(MethodSetting(throttling_burst_limit=-1)) is None
-    nothing = rate_limit(MethodSetting(throttling_rate_limit=0.0, throttling_burst_limit=0))
-    assert nothing is not None
-    assert not Bucket(0, at=0.0).take(nothing, now=1e9)
+    for zero in (MethodSetting(throttling_rate_limit=0.0), MethodSetting(throttling_burst_limit=0)):
+        nothing = rate_limit(zero)
+        assert nothing is not None
+        assert not Buckets().of(_KEY, nothing).take(nothing, now=1e9)

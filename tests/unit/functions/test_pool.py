@@ -116,6 +116,17 @@ def test_a_call_that_has_waited_until_its_deadline_is_taken_out() -> None:
     assert pool.free("e", 1.1) is later
 
 
+def test_no_call_is_refused_while_the_first_environment_starts() -> None:
+    pool = a_pool()
+    call = ACall("a", deadline=1.0)
+    pool.place(call)
+    pool.started()
+
+    assert pool.take_expired(now=2.0) == []
+    pool.ready()
+    assert pool.take_expired(now=2.0) == [call]
+
+
 def test_a_call_that_is_given_up_is_not_run() -> None:
     pool = a_pool(busy=1)
     call = ACall("a")

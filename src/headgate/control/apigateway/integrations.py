@@ -13,7 +13,7 @@ from headgate.control.apigateway.lookup import (
     find_resource,
     integration_response_of,
 )
-from headgate.control.apigateway.methods import put_method_of
+from headgate.control.apigateway.methods import invalid_http_method, put_method_of
 from headgate.control.apigateway.patching import (
     NO_CONTENT_TYPE,
     NO_PARAMETER,
@@ -30,6 +30,8 @@ from headgate.control.apigateway.patching import (
 from headgate.control.context import Context
 from headgate.model.errors import ApiError
 from headgate.model.rest_api import (
+    ANY,
+    HTTP_METHODS,
     MAX_INTEGRATION_TIMEOUT_MS,
     MIN_INTEGRATION_TIMEOUT_MS,
     Integration,
@@ -43,6 +45,9 @@ from headgate.wire.patch import Patch, PatchTable, apply
 if TYPE_CHECKING:
     from headgate.wire.shapes import apigateway as shapes
 
+_PASSTHROUGH_BEHAVIORS: Final = ("WHEN_NO_MATCH", "WHEN_NO_TEMPLATES", "NEVER")
+_CONTENT_HANDLINGS: Final = ("CONVERT_TO_BINARY", "CONVERT_TO_TEXT")
+_CONNECTION_TYPES: Final = ("INTERNET", "VPC_LINK")
 _AWS_ARN: Final = re.compile(r"arn:[\w-]+:apigateway:[^:]*:(?P<service>[^:]+):(?P<kind>path|action)/.+", re.DOTALL)
 _VARIABLE: Final = re.compile(r"\$\{stageVariables\.\w+\}")
 _HTTP_URI: Final = re.compile(r"https?://[^\s/?#]+\S*")
@@ -61,6 +66,10 @@ def put_integration(context: Context, request: "shapes.PutIntegrationRequest") -
     api_id = request["restApiId"]
     resource, method = find_method(context, api_id, request["resourceId"], request["httpMethod"])
     kind = request["type"]
+    if request.get("responseTransferMode", "BUFFERED") != "BUFFERED":
+        raise bad_request("responseTransferMode STREAM is not supported by Headgate yet; give BUFFERED")
+    if "integrationTarget" in request:
+        raise bad_request("integrationTarget is not supported by Headgate: there are no VPC links")
     tls = request.get("tlsConfig")
     integration = Integration(
         type=kind,
@@ -155,10 +164,16 @@ def _check(integration: Integration, method: Method) -> None:
     if integration.type != "MOCK":
         if not integration.http_method:
             raise bad_request("Enumeration value for HttpMethod must be non-empty")
+        if integration.http_method != ANY and integration.http_method not in HTTP_METHODS:
+            raise invalid_http_method()
         if integration.type in {"AWS", "AWS_PROXY"}:
             _check_arn(integration)
         elif not _HTTP_URI.fullmatch(_VARIABLE.sub("x", integration.uri or "")):
             raise bad_request("Invalid HTTP endpoint specified for URI")
+    # The model checks some of these in PutIntegration; a patch's values are strings to it.
+    _check_word("passthroughBehavior", integration.passthrough_behavior, _PASSTHROUGH_BEHAVIORS)
+    _check_word("contentHandling", integration.content_handling, _CONTENT_HANDLINGS)
+    _check_word("connectionType", integration.connection_type, _CONNECTION_TYPES)
     if integration.connection_type == "VPC_LINK" and not integration.connection_id:
         raise bad_request("ConnectionId should be set to the vpcLinkId or stage variable on connection type VPC_LINK")
     if not MIN_INTEGRATION_TIMEOUT_MS <= integration.timeout_in_millis <= MAX_INTEGRATION_TIMEOUT_MS:
@@ -173,6 +188,11 @@ def _check(integration: Integration, method: Method) -> None:
     for parameter in integration.cache_key_parameters:
         if parameter not in (method.request_parameters or {}):
             raise bad_request("Invalid cache key parameter specified")
+
+
+def _check_word(name: str, word: str | None, words: tuple[str, ...]) -> None:
+    if word is not None and word not in words:
+        raise bad_request(f"Invalid {name} {word}: give one of {', '.join(words)}")
 
 
 def _check_arn(integration: Integration) -> None:
@@ -228,16 +248,19 @@ def _set_tls_verification(integration: Integration, patch: Patch) -> Integration
 
 
 def _add_cache_key(integration: Integration, patch: Patch) -> Integration:
-    name = patch.names["name"]
+    name = _cache_key(patch)
     if name in integration.cache_key_parameters:
         return integration
     return replace(integration, cache_key_parameters=(*integration.cache_key_parameters, name))
 
 
 def _remove_cache_key(integration: Integration, patch: Patch) -> Integration:
-    return replace(
-        integration, cache_key_parameters=without(integration.cache_key_parameters, patch.names["name"]) or ()
-    )
+    return replace(integration, cache_key_parameters=without(integration.cache_key_parameters, _cache_key(patch)) or ())
+
+
+def _cache_key(patch: Patch) -> str:
+    """Terraform names the parameter in the path, the documentation in the value."""
+    return patch.names.get("name") or required(patch)
 
 
 def _timeout(patch: Patch) -> int:
@@ -258,6 +281,8 @@ _INTEGRATION_PATCHES: Final = PatchTable[Integration](
         ("replace", "/timeoutInMillis"): set_field("timeout_in_millis", _timeout),
         ("replace", "/tlsConfig/insecureSkipVerification"): _set_tls_verification,
         ("replace", "/uri"): set_field("uri", required),
+        ("add", "/cacheKeyParameters"): _add_cache_key,
+        ("remove", "/cacheKeyParameters"): _remove_cache_key,
         ("add", "/cacheKeyParameters/{name}"): _add_cache_key,
         ("replace", "/cacheKeyParameters/{name}"): _add_cache_key,
         ("remove", "/cacheKeyParameters/{name}"): _remove_cache_key,

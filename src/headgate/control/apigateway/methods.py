@@ -22,6 +22,7 @@ from headgate.control.apigateway.patching import (
     without,
 )
 from headgate.control.context import Context
+from headgate.model.errors import ApiError
 from headgate.model.rest_api import ANY, HTTP_METHODS, Method, MethodResponse, Resource
 from headgate.wire.patch import Patch, PatchTable, apply
 
@@ -42,7 +43,7 @@ def put_method(context: Context, request: "shapes.PutMethodRequest") -> Method:
     api_id, http_method = request["restApiId"], request["httpMethod"]
     resource = find_resource(context, api_id, request["resourceId"])
     if http_method != ANY and http_method not in HTTP_METHODS:
-        raise bad_request("Invalid HttpMethod specified. Valid options are GET,PUT,POST,DELETE,PATCH,OPTIONS,HEAD,ANY")
+        raise invalid_http_method()
     if http_method in resource.methods:
         raise conflict("Method already exists for this resource")
     if not request.get("authorizationType"):
@@ -114,6 +115,10 @@ def delete_method_response(context: Context, request: "shapes.DeleteMethodRespon
     resource, method = find_method(context, request["restApiId"], request["resourceId"], request["httpMethod"])
     responses = remove_entry(method.method_responses, request["statusCode"], "Invalid Response status code specified")
     put_method_of(context, request["restApiId"], resource, replace(method, method_responses=responses))
+
+
+def invalid_http_method() -> ApiError:
+    return bad_request("Invalid HttpMethod specified. Valid options are GET,PUT,POST,DELETE,PATCH,OPTIONS,HEAD,ANY")
 
 
 def put_method_of(context: Context, api_id: str, resource: Resource, method: Method) -> None:

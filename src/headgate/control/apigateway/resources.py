@@ -66,9 +66,10 @@ def delete_resource(context: Context, request: "shapes.DeleteResourceRequest") -
     resource = find_resource(context, api_id, request["resourceId"])
     if resource.parent_id is None:
         raise bad_request("Root resource cannot be deleted; delete the API instead")
-    for child in context.tx.list(Resource, api_id):
-        if child.id == resource.id or _is_below(context, api_id, child, resource):
-            context.tx.delete(Resource, api_id, child.id)
+    # Listed before the first goes: what is below is found by way of the resources between.
+    below = [each for each in context.tx.list(Resource, api_id) if _is_below(context, api_id, each, resource)]
+    for each in (resource, *below):
+        context.tx.delete(Resource, api_id, each.id)
 
 
 def _placed(context: Context, api_id: str, resource: Resource, parent: Resource) -> Resource:

@@ -16,7 +16,9 @@ from headgate.model.stage import Stage
 if TYPE_CHECKING:
     from headgate.wire.shapes import apigateway as shapes
 
-_ARN: Final = re.compile(r"arn:[\w-]+:apigateway:[\w-]*::/restapis/(?P<api>[^/]+)(?:/stages/(?P<stage>[^/]+))?")
+_ARN: Final = re.compile(
+    r"arn:[\w-]+:apigateway:(?P<region>[\w-]*)::/restapis/(?P<api>[^/]+)(?:/stages/(?P<stage>[^/]+))?"
+)
 
 
 def get_tags(context: Context, request: "shapes.GetTagsRequest") -> Mapping[str, Any]:
@@ -40,6 +42,8 @@ def _find(context: Context, arn: str) -> RestApi | Stage:
         if arn.startswith("arn:") and ":apigateway:" in arn:
             raise not_found(f"Invalid resource identifier specified: {arn}; REST APIs and their stages have tags")
         raise bad_request("Invalid Resource ARN specified in the request")
+    if found["region"] != context.scope.region:
+        raise not_found(f"Invalid API identifier specified {context.scope.account_id}:{found['api']}")
     if found["stage"]:
         return find_stage(context, found["api"], found["stage"])
     return find_api(context, found["api"])

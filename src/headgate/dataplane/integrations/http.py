@@ -3,12 +3,15 @@
 from collections.abc import Mapping
 
 from headgate.dataplane import headers
-from headgate.dataplane.integrations.http_request import BackendRequest
+from headgate.dataplane.integrations.http_request import BackendRequest, refusal_of
 from headgate.dataplane.integrations.mapped_reply import ResponseMapping, map_reply
 from headgate.dataplane.mapping.templates import select_request_template
-from headgate.dataplane.ports import Ports
+from headgate.dataplane.ports import BackendReplyTooLarge, BackendTimeout, BackendUnreachable, Ports
 from headgate.dataplane.request import Forwarding, Request, forwarding
 from headgate.dataplane.snapshot import Reply
+from headgate.model.call import Call
+
+_NO_ANSWER = (BackendTimeout, BackendUnreachable, BackendReplyTooLarge)
 
 
 class HttpProxy:
@@ -21,15 +24,20 @@ class HttpProxy:
     async def __call__(self, request: Request, ports: Ports) -> Reply:
         call = request.call
         forwarded = forwarding(call)
-        lines = self._passed_headers(request, forwarded)
-        answer = await self._backend.send(request, ports, lines, call.query, call.body, forwarded.trace_id)
+        backend = self._backend
+        head = backend.head(request, self._passed_headers(call, forwarded), call.query, call.body, forwarded.trace_id)
+        try:
+            answer = await ports.http.send(
+                backend.origin, backend.method_of(request), head, call.body, backend.timeout_s
+            )
+        except _NO_ANSWER as error:
+            raise refusal_of(error) from error
         passed = headers.FROM_HTTP_PROXY
         reply_headers = [(kept, value) for name, value in answer.headers if (kept := passed[name]) is not None]
         return Reply(answer.status, reply_headers, answer.body)
 
-    def _passed_headers(self, request: Request, forwarded: Forwarding) -> list[bytes]:
+    def _passed_headers(self, call: Call, forwarded: Forwarding) -> list[bytes]:
         """The client's headers as lines, the defaults for what it did not send, and the gateway's own."""
-        call = request.call
         passed = headers.TO_HTTP_PROXY
         lines = []
         has_accept = has_agent = False
@@ -78,7 +86,12 @@ class Http:
             content_type = headers.first(request.call.headers, b"content-type") or b"application/json"
             lines.append(b"Content-Type: " + content_type + b"\r\n")
         trace_id = forwarding(request.call).trace_id
-        answer = await self._backend.send(request, ports, lines, "", body, trace_id)
+        backend = self._backend
+        head = backend.head(request, lines, "", body, trace_id)
+        try:
+            answer = await ports.http.send(backend.origin, backend.method_of(request), head, body, backend.timeout_s)
+        except _NO_ANSWER as error:
+            raise refusal_of(error) from error
         reply = map_reply(self._responses, request, answer, str(answer.status))
         reply.headers.append((b"X-Amzn-Trace-Id", trace_id.encode("latin-1")))
         return reply

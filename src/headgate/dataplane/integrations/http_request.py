@@ -1,4 +1,4 @@
-"""The request of an HTTP integration: its URI, its mapped parameters, and sending it (aws-semantics 3.6 and 3.9)."""
+"""The request of an HTTP integration: its URI and its mapped parameters as bytes (aws-semantics 3.6 and 3.9)."""
 
 import re
 from collections.abc import Mapping
@@ -7,15 +7,8 @@ from urllib.parse import quote, quote_plus, urlsplit
 
 from headgate.dataplane import headers
 from headgate.dataplane.mapping.parameters import RequestSource, compile_request_source
-from headgate.dataplane.ports import (
-    BackendReply,
-    BackendReplyTooLarge,
-    BackendTimeout,
-    BackendUnreachable,
-    Origin,
-    Ports,
-)
-from headgate.dataplane.refusal import ConfigurationError, IntegrationFailure, IntegrationTimeout
+from headgate.dataplane.ports import BackendReplyTooLarge, BackendTimeout, BackendUnreachable, Origin
+from headgate.dataplane.refusal import ConfigurationError, IntegrationFailure, IntegrationTimeout, Refusal
 from headgate.dataplane.request import Request
 from headgate.model.rest_api import ANY, Integration
 
@@ -40,13 +33,13 @@ class BackendRequest:
         if parts.scheme not in {"http", "https"} or not parts.hostname:
             raise ValueError(f"Invalid endpoint address: {uri}")
         tls = integration.tls_config
-        self._origin: Final = Origin(
+        self.origin: Final = Origin(
             parts.scheme,
             parts.hostname,
             parts.port or (443 if parts.scheme == "https" else 80),
             verify_tls=not (tls and tls.insecure_skip_verification),
         )
-        self._timeout_s: Final = integration.timeout_in_millis / 1000
+        self.timeout_s: Final = integration.timeout_in_millis / 1000
         self._method: Final = (
             None if integration.http_method == ANY else (integration.http_method or "").encode("ascii")
         )
@@ -61,18 +54,15 @@ class BackendRequest:
             api_id.encode("ascii"),
         )
 
-    async def send(
-        self, request: Request, ports: Ports, lines: list[bytes], query: str, body: bytes, trace_id: str
-    ) -> BackendReply:
-        """The backend's answer to these header lines and this body, with the mapped parameters on top.
+    def head(self, request: Request, lines: list[bytes], query: str, body: bytes, trace_id: str) -> bytes:
+        """The request's head: line, the gateway's own headers, these lines, and the mapped parameters on top.
 
-        `lines` end in CRLF, each. Raises a Refusal.
+        `lines` end in CRLF, each. Raises ConfigurationError for a mapped value that cannot be sent.
         """
-        method = self._method or request.call.method.encode("ascii")
+        method = self.method_of(request)
         if self._mapped_headers:
             lines = self._with_mapped_headers(request, lines)
-        length = b"Content-Length: %d\r\n\r\n" % len(body) if body or method in _WITH_A_BODY else b"\r\n"
-        head = b"".join(
+        return b"".join(
             (
                 method,
                 b" ",
@@ -81,17 +71,13 @@ class BackendRequest:
                 trace_id.encode("latin-1"),
                 b"\r\n",
                 *lines,
-                length,
+                b"Content-Length: %d\r\n\r\n" % len(body) if body or method in _WITH_A_BODY else b"\r\n",
             )
         )
-        try:
-            return await ports.http.send(self._origin, method, head, body, self._timeout_s)
-        except BackendTimeout as error:
-            raise IntegrationTimeout("Execution failed due to a timeout error") from error
-        except BackendReplyTooLarge as error:
-            raise ConfigurationError("the backend's answer is over 10485760 bytes") from error
-        except BackendUnreachable as error:
-            raise IntegrationFailure(f"Network error communicating with endpoint: {error}") from error
+
+    def method_of(self, request: Request) -> bytes:
+        """The backend's method: the integration's own, or for ANY the client's."""
+        return self._method or request.call.method.encode("ascii")
 
     def _map_parameters(self, parameters: Mapping[str, str]) -> None:
         """Sort `requestParameters` by where they go."""
@@ -139,6 +125,17 @@ class BackendRequest:
             if value is not None:
                 lines = _with_header(lines, name, value)
         return lines
+
+
+def refusal_of(error: BackendTimeout | BackendUnreachable | BackendReplyTooLarge) -> Refusal:
+    """What the client is told when the backend gave no answer."""
+    match error:
+        case BackendTimeout():
+            return IntegrationTimeout("Execution failed due to a timeout error")
+        case BackendReplyTooLarge():
+            return ConfigurationError("the backend's answer is over 10485760 bytes")
+        case BackendUnreachable():
+            return IntegrationFailure(f"Network error communicating with endpoint: {error}")
 
 
 def _with_header(lines: list[bytes], name: str, value: str) -> list[bytes]:

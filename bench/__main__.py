@@ -1,0 +1,123 @@
+"""`make bench`: each figure beside what it is measured against, in one run. The report goes to bench/out/report.md."""
+
+import argparse
+import platform
+import statistics
+import sys
+import time
+import urllib.request
+from pathlib import Path
+from typing import Final
+
+from bench.load import BACKEND_PORT, PROXY, STATIC, Load, missing_tools, nginx, resident_mib, wrk
+from bench.target import headgate
+
+OUT: Final = Path(__file__).parent / "out"
+SERVER_CORE: Final = 0
+LOAD_CORE: Final = 1
+ROUNDS: Final = 3
+
+
+class Report:
+    """Lines for a person, and the same as Markdown."""
+
+    def __init__(self) -> None:
+        self._rows: list[tuple[str, str, str, str]] = []
+
+    def add(self, what: str, measured: str, wanted: str, *, reached: bool) -> None:
+        verdict = "reached" if reached else "SHORT"
+        print(f"{what:<52} {measured:<44} {wanted:<16} {verdict}", flush=True)
+        self._rows.append((what, measured, wanted, verdict))
+
+    def markdown(self) -> str:
+        header = "| what | measured | budget | |\n|---|---|---|---|\n"
+        return header + "".join(f"| {' | '.join(row)} |\n" for row in self._rows)
+
+
+def http_proxy(report: Report, seconds: int) -> None:
+    """One pinned core for the proxy, the other for the backend and the load; the two proxies take turns."""
+    ours: list[Load] = []
+    theirs: list[Load] = []
+    with (
+        nginx(BACKEND_PORT, STATIC, LOAD_CORE),
+        nginx(18082, PROXY, SERVER_CORE) as other,
+        headgate(SERVER_CORE) as target,
+    ):
+        url = target.http_proxy(f"http://127.0.0.1:{BACKEND_PORT}/")
+        for address in (url, other):
+            wrk(address, connections=32, seconds=1, core=LOAD_CORE)
+        for _ in range(ROUNDS):
+            ours.append(wrk(url, connections=32, seconds=seconds, core=LOAD_CORE))
+            theirs.append(wrk(other, connections=32, seconds=seconds, core=LOAD_CORE))
+    mine, nginx_s = _median(ours), _median(theirs)
+    ratio = mine.per_s / nginx_s.per_s
+    report.add("nginx proxy_pass, one core", str(nginx_s), "", reached=nginx_s.failed == 0)
+    report.add("HTTP_PROXY, one core", str(mine), "", reached=mine.failed == 0)
+    report.add("HTTP_PROXY / nginx", f"{ratio:.2f}", ">= 0.30", reached=ratio >= 0.30)
+
+
+def lambda_proxy(report: Report, seconds: int) -> None:
+    """Server, function and load on the same two cores."""
+    with headgate() as target:
+        url = target.lambda_proxy("orders")
+        wrk(url, connections=32, seconds=2)
+        for connections in (1, 32):
+            runs = [wrk(url, connections=connections, seconds=seconds) for _ in range(ROUNDS)]
+            load = _median(runs)
+            wanted = ">= 10,000/s" if connections == 32 else ""
+            reached = load.failed == 0 and (connections == 1 or load.per_s >= 10_000)
+            report.add(f"AWS_PROXY, {connections} connections, two cores", str(load), wanted, reached=reached)
+
+
+def starts(report: Report) -> None:
+    """The server's start and its memory; the first call of functions that were never called."""
+    started, resident = [], []
+    for _ in range(5):
+        with headgate() as target:
+            started.append(target.start_s)
+            resident.append(resident_mib(target.pid))
+    start_s, idle_mib = statistics.median(started), statistics.median(resident)
+    report.add("start to first health answer", f"{start_s * 1000:.0f} ms", "< 500 ms", reached=start_s < 0.5)
+    report.add("resident memory, idle", f"{idle_mib:.0f} MiB", "< 90 MiB", reached=idle_mib < 90)
+    first = []
+    with headgate() as target:
+        for number in range(9):
+            url = target.lambda_proxy(f"new-{number}")
+            began = time.perf_counter()
+            urllib.request.urlopen(url, timeout=30).close()
+            first.append(time.perf_counter() - began)
+    first_s = statistics.median(first)
+    spread = f"median {first_s * 1000:.0f} ms, {min(first) * 1000:.0f} to {max(first) * 1000:.0f} ms"
+    report.add("first call of a new Python function", spread, "< 60 ms", reached=first_s < 0.060)
+
+
+def _median(runs: list[Load]) -> Load:
+    """The run with the median rate; failures of all are counted."""
+    ordered = sorted(runs, key=lambda run: run.per_s)
+    chosen = ordered[len(ordered) // 2]
+    return Load(chosen.per_s, chosen.p50_ms, chosen.p99_ms, sum(run.failed for run in runs))
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("--seconds", type=int, default=5, help="length of each run of wrk")
+    seconds: int = parser.parse_args().seconds
+    report = Report()
+    missing = missing_tools()
+    print(f"{platform.python_implementation()} {platform.python_version()}, {platform.machine()}\n", flush=True)
+    starts(report)
+    if "wrk" in missing:
+        print("wrk is not installed: apt-get install wrk, for the figures under load")
+    else:
+        lambda_proxy(report, seconds)
+        if missing:
+            print(f"{', '.join(missing)} not installed: apt-get install nginx-light util-linux, for the comparison")
+        else:
+            http_proxy(report, seconds)
+    OUT.mkdir(exist_ok=True)
+    (OUT / "report.md").write_text(report.markdown())
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,85 @@
+"""A Headgate to measure: a server in a process of its own, and the APIs on it."""
+
+import io
+import re
+import subprocess
+import sys
+import time
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import boto3
+
+from bench.load import pinned, wait_for
+
+ROLE: Final = "arn:aws:iam::000000000000:role/bench"
+HANDLER: Final = (Path(__file__).parent.parent / "examples" / "orders" / "blue.py").read_text()
+
+
+class Target:
+    def __init__(self, pid: int, control: str, gateway: str, start_s: float) -> None:
+        self.pid = pid
+        self.start_s = start_s  # from the start of the process to the first answer of its health page
+        self._gateway = gateway
+        session = boto3.Session(region_name="us-east-1", aws_access_key_id="bench", aws_secret_access_key="bench")
+        self._apis: Any = session.client("apigateway", endpoint_url=control)
+        self._functions: Any = session.client("lambda", endpoint_url=control)
+
+    def http_proxy(self, uri: str) -> str:
+        """The URL of a new API that passes on to `uri`."""
+        return self._api("proxy", type="HTTP_PROXY", integrationHttpMethod="GET", uri=uri)
+
+    def lambda_proxy(self, name: str) -> str:
+        """The URL of a new API over a new function, with the demo's handler."""
+        code = io.BytesIO()
+        with zipfile.ZipFile(code, "w") as archive:
+            archive.writestr("orders.py", HANDLER)
+        arn = self._functions.create_function(
+            FunctionName=name,
+            Runtime="python3.13",
+            Role=ROLE,
+            Handler="orders.handle",
+            Code={"ZipFile": code.getvalue()},
+        )["FunctionArn"]
+        self._functions.add_permission(
+            FunctionName=name,
+            StatementId="gateway",
+            Action="lambda:InvokeFunction",
+            Principal="apigateway.amazonaws.com",
+        )
+        uri = f"arn:aws:apigateway:us-east-1:lambda:path/2015-03-31/functions/{arn}/invocations"
+        return self._api(name, type="AWS_PROXY", integrationHttpMethod="POST", uri=uri)
+
+    def _api(self, name: str, **integration: Any) -> str:
+        api = self._apis.create_rest_api(name=name)
+        where = {"restApiId": api["id"], "resourceId": api["rootResourceId"], "httpMethod": "GET"}
+        self._apis.put_method(**where, authorizationType="NONE")
+        self._apis.put_integration(**where, **integration)
+        self._apis.create_deployment(restApiId=api["id"], stageName="bench")
+        return f"{self._gateway}/_aws/execute-api/{api['id']}/bench/"
+
+
+@contextmanager
+def headgate(core: int | None = None) -> Iterator[Target]:
+    command = [sys.executable, "-m", "headgate", "up", "--port", "0", "--gateway-port", "0", "--ephemeral"]
+    began = time.perf_counter()
+    process = subprocess.Popen(
+        pinned(command, core) if core is not None else command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    assert process.stdout is not None
+    urls: list[str] = []
+    while len(urls) < 2 and (line := process.stdout.readline()):
+        urls += re.findall(r"http://[\d.]+:\d+", line)
+    try:
+        wait_for(f"{urls[0]}/_headgate/health")
+        yield Target(process.pid, urls[0], urls[1], time.perf_counter() - began)
+    finally:
+        process.terminate()
+        process.wait()
+        process.stdout.close()

@@ -1,0 +1,140 @@
+"""The aws CLI, version 1, unmodified, with AWS_ENDPOINT_URL alone: the life of an API and its function."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from support.functions import ROLE, replying, zipped
+from support.server import RunningServer, fetch, running
+
+_AWS = Path(sys.executable).parent / "aws"
+_URI = "arn:aws:apigateway:us-east-1:lambda:path/2015-03-31/functions/"
+
+
+@pytest.fixture
+def aws(tmp_path: Path) -> Callable[..., Any]:
+    """`aws(server, "apigateway get-rest-apis")`: the answer as JSON, None where it has none; words may follow."""
+
+    def call(server: RunningServer, line: str, *words: str) -> Any:
+        done = subprocess.run(
+            [str(_AWS), *line.split(), *words],
+            capture_output=True,
+            text=True,
+            cwd=tmp_path,
+            env={
+                "HOME": str(tmp_path),
+                "PATH": "/usr/bin:/bin",
+                "AWS_ENDPOINT_URL": server.url,
+                "AWS_ACCESS_KEY_ID": "test",
+                "AWS_SECRET_ACCESS_KEY": "test",
+                "AWS_DEFAULT_REGION": "us-east-1",
+            },
+            timeout=60,
+            check=False,
+        )
+        assert (done.returncode, done.stderr) == (0, ""), (line, words, done.stderr)
+        return json.loads(done.stdout) if done.stdout.strip() else None
+
+    return call
+
+
+def test_the_aws_cli_makes_edits_deploys_canaries_promotes_rolls_back_and_deletes(
+    tmp_path: Path, aws: Callable[..., Any]
+) -> None:
+    for colour in ("blue", "green"):
+        (tmp_path / f"{colour}.zip").write_bytes(zipped(replying(colour)))
+    with running("--ephemeral") as server:
+        # Makes.
+        assert aws(server, "sts get-caller-identity")["Account"] == "000000000000"
+        made = "lambda create-function --function-name orders --runtime python3.13 --handler handler.handle"
+        function = aws(server, f"{made} --role {ROLE} --zip-file fileb://blue.zip --publish")
+        assert (function["State"], function["Version"]) == ("Active", "1")
+        aws(server, "lambda create-alias --function-name orders --name blue --function-version 1")
+        api = aws(server, "apigateway create-rest-api --name orders")
+        rest = f"--rest-api-id {api['id']}"
+        resource = aws(
+            server, f"apigateway create-resource {rest} --parent-id {api['rootResourceId']} --path-part orders"
+        )
+        where = f"{rest} --resource-id {resource['id']} --http-method GET"
+        aws(server, f"apigateway put-method {where} --authorization-type NONE")
+        arn = function["FunctionArn"].removesuffix(":1")
+        uri = f"{_URI}{arn}:${{stageVariables.colour}}/invocations"
+        aws(server, f"apigateway put-integration {where} --type AWS_PROXY --integration-http-method POST --uri", uri)
+        grant = "--statement-id gateway --action lambda:InvokeFunction --principal apigateway.amazonaws.com"
+        aws(server, f"lambda add-permission --function-name orders --qualifier blue {grant}")
+        first = aws(server, f"apigateway create-deployment {rest} --stage-name prod --variables colour=blue")["id"]
+        url = server.stage_url(api["id"], "prod", "/orders")
+        assert fetch(url).body == b"blue"
+
+        # Edits: what is not deployed is not seen.
+        aws(server, "lambda update-function-code --function-name orders --zip-file fileb://green.zip --publish")
+        aws(server, "lambda create-alias --function-name orders --name green --function-version 2")
+        aws(server, f"lambda add-permission --function-name orders --qualifier green {grant}")
+        edit = "op=replace,path=/timeoutInMillis,value=5000"
+        aws(server, f"apigateway update-integration {where} --patch-operations {edit}")
+        assert fetch(url).body == b"blue"
+
+        # Canaries.
+        settings = json.dumps({"percentTraffic": 50.0, "stageVariableOverrides": {"colour": "green"}})
+        second = aws(server, f"apigateway create-deployment {rest} --stage-name prod --canary-settings", settings)["id"]
+        stage = f"apigateway update-stage {rest} --stage-name prod --patch-operations"
+        shown = aws(server, f"apigateway get-stage {rest} --stage-name prod")
+        assert (shown["deploymentId"], shown["canarySettings"]["deploymentId"]) == (first, second)
+        assert {fetch(url).body for _ in range(60)} == {b"blue", b"green"}
+        aws(server, f"{stage} op=replace,path=/canarySettings/percentTraffic,value=100")
+        assert {fetch(url).body for _ in range(10)} == {b"green"}
+
+        # Promotes.
+        promoted = aws(
+            server,
+            stage,
+            "op=replace,path=/canarySettings/percentTraffic,value=0",
+            "op=copy,from=/canarySettings/deploymentId,path=/deploymentId",
+            "op=copy,from=/canarySettings/stageVariableOverrides,path=/variables",
+        )
+        assert (promoted["deploymentId"], promoted["variables"]) == (second, {"colour": "green"})
+        aws(server, f"{stage} op=remove,path=/canarySettings")
+        assert {fetch(url).body for _ in range(10)} == {b"green"}
+
+        # Rolls back.
+        aws(
+            server,
+            stage,
+            f"op=replace,path=/deploymentId,value={first}",
+            "op=replace,path=/variables/colour,value=blue",
+        )
+        assert {fetch(url).body for _ in range(10)} == {b"blue"}
+        listed = aws(server, f"apigateway get-deployments {rest}")["items"]
+        assert {each["id"] for each in listed} == {first, second}
+
+        # Deletes.
+        aws(server, f"apigateway delete-stage {rest} --stage-name prod")
+        assert fetch(url).body == b'{"message":"Missing Authentication Token"}'
+        aws(server, f"apigateway delete-rest-api {rest}")
+        aws(server, "lambda delete-function --function-name orders")
+        assert aws(server, "apigateway get-rest-apis")["items"] == []
+        assert aws(server, "lambda list-functions")["Functions"] == []
+
+
+def test_the_aws_cli_invokes_a_function_and_copies_to_and_from_s3(tmp_path: Path, aws: Callable[..., Any]) -> None:
+    (tmp_path / "code.zip").write_bytes(zipped(replying("hello")))
+    with running("--ephemeral") as server:
+        aws(server, "s3api create-bucket --bucket code")
+        aws(server, "s3 cp code.zip s3://code/v1.zip --quiet")
+        aws(
+            server,
+            "lambda create-function --function-name greet --runtime python3.13 --handler handler.handle "
+            f"--role {ROLE} --code S3Bucket=code,S3Key=v1.zip",
+        )
+
+        invoked = aws(server, "lambda invoke --function-name greet --log-type Tail out.json")
+        aws(server, "s3 cp s3://code/v1.zip back.zip --quiet")
+
+        assert invoked["StatusCode"] == 200
+        assert json.loads((tmp_path / "out.json").read_text()) == {"statusCode": 200, "body": "hello"}
+        assert (tmp_path / "back.zip").read_bytes() == (tmp_path / "code.zip").read_bytes()
