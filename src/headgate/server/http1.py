@@ -131,7 +131,7 @@ class GatewayConnection(asyncio.Protocol):
         reader.feed(data)
         if self._coroutine is None and not self._resting:
             self._advance()
-        if (reader.calls or self._unread) and not self._reading_paused:
+        if (reader.calls or self._unread) and not self._reading_paused and not self._closing:
             self._bound_reading()
 
     def _take_slice(self) -> None:
@@ -342,6 +342,7 @@ class GatewayConnection(asyncio.Protocol):
         client might lose the answer (RFC 9112 section 9.6)."""
         self._closing = True
         self._reader.calls.clear()
+        self._unread = memoryview(b"")
         if self._eof or not self._transport.can_write_eof():
             self._transport.close()
             return

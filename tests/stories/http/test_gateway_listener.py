@@ -325,11 +325,16 @@ def test_a_refusal_has_api_gateways_shape_and_closes(data: bytes, status: int, m
     run(scenario())
 
 
-def test_a_client_that_goes_on_sending_still_reads_why_it_was_refused() -> None:
+@pytest.mark.parametrize("framing", ["chunked", "length"])
+def test_a_client_that_goes_on_sending_still_reads_why_it_was_refused(framing: str) -> None:
     async def scenario() -> None:
         async with serving() as gateway:
             size = 12_000_000
-            data = b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n" % size + b"x" * size
+            if framing == "chunked":
+                head = b"Transfer-Encoding: chunked\r\n\r\n%x\r\n" % size
+            else:
+                head = b"Content-Length: %d\r\n\r\n" % size
+            data = b"POST / HTTP/1.1\r\nHost: a\r\n" + head + b"x" * size
 
             answer = await gateway.exchange(data)
 
