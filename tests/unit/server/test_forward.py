@@ -127,7 +127,7 @@ def test_without_credentials_of_its_own_the_server_calls_no_aws(monkeypatch: pyt
     assert wire.lines == []
 
 
-def test_a_request_for_an_emulator_goes_as_it_came() -> None:
+def test_a_request_for_an_emulator_goes_as_it_came_with_the_host_that_its_signature_is_for() -> None:
     wire = _Wire(_OK)
     sent = {"host": "127.0.0.1:4566", "authorization": "theirs", "connection": "close", "content-length": "1"}
     request = HttpRequest(method="PUT", path="/a%20b", query="x=1", headers=sent, body=b"x")
@@ -137,7 +137,7 @@ def test_a_request_for_an_emulator_goes_as_it_came() -> None:
     assert wire.origin == Origin("http", "minio", 9000)
     assert wire.lines == [
         "PUT /base/a%20b?x=1 HTTP/1.1",
-        "Host: minio:9000",
+        "Host: 127.0.0.1:4566",
         "authorization: theirs",
         "Content-Length: 1",
     ]
