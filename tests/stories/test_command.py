@@ -195,6 +195,13 @@ def test_help_in_eighty_columns_has_every_option() -> None:
         assert f"Default: {default}." in text
 
 
+def test_an_unknown_command_is_refused_in_one_line() -> None:
+    ended = command("frob")
+
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert ended.stderr == "headgate: No such command 'frob'; see headgate --help\n"
+
+
 def test_version_is_printed() -> None:
     assert command("version").stdout == f"headgate {__version__}\n"
 

@@ -22,17 +22,6 @@ app = typer.Typer(
 )
 
 
-@app.callback()
-def _command() -> None:
-    """Keeps `up` a command of its own: typer would fold a single one into the program."""
-
-
-@app.command()
-def version() -> None:
-    """Print the version."""
-    print(f"headgate {__version__}")
-
-
 @app.command()
 def up(
     context: typer.Context,
@@ -79,6 +68,12 @@ def up(
         fail(str(error))
 
 
+@app.command()
+def version() -> None:
+    """Print the version."""
+    print(f"headgate {__version__}")
+
+
 def _config_file(given: Path | None) -> Path | None:
     if given is not None:
         return given
@@ -98,14 +93,21 @@ def main(serve: Serve) -> None:
     """Run the command. `serve` runs a server until it is told to stop: a client knows no server of its own."""
     try:
         # Not standalone: typer would draw a box of five lines around what is wrong.
-        status = app(obj=serve, standalone_mode=False)
+        status = app(obj=serve, standalone_mode=False, prog_name="headgate")
     except typer.TyperException as error:
         if not error.format_message():
             raise SystemExit(error.exit_code) from error  # no command was given: the help has been printed
-        fail(f"{_one_line(error.format_message())}; see headgate up --help")
+        fail(f"{_one_line(error.format_message())}; see {_command_of(error)} --help")
     except typer.Abort:
         raise SystemExit(130) from None
     raise SystemExit(status or 0)
+
+
+def _command_of(error: typer.TyperException) -> str:
+    """The command that was used wrongly, as it is called."""
+    context: typer.Context | None = getattr(error, "ctx", None)
+    # The parser raises some without a context; `up` is the only command with options.
+    return context.command_path if context is not None else "headgate up"
 
 
 def _one_line(text: str) -> str:
