@@ -158,13 +158,6 @@ def test_a_dry_run_runs_nothing(play: Play) -> None:
 @pytest.mark.parametrize(
     ("members", "message"),
     [
-        (
-            {"InvocationType": "Event"},
-            (
-                "InvocationType Event is not supported by Headgate: asynchronous invocation is not available yet; "
-                "give RequestResponse or DryRun"
-            ),
-        ),
         ({"DurableExecutionName": "d"}, "DurableExecutionName d is not supported by Headgate: leave it out"),
         ({"TenantId": "t"}, "TenantId t is not supported by Headgate: leave it out"),
     ],
