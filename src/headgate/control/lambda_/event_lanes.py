@@ -12,7 +12,7 @@ from math import inf
 from typing import Final
 
 FIRST_HOLD_S: Final = 1.0
-MAX_HOLD_S: Final = 300.0  # both are Lambda's (its documentation of throttled events)
+MAX_HOLD_S: Final = 300.0  # both as Lambda documents them for throttled events
 
 
 class _Lane:
@@ -32,9 +32,10 @@ class _Lane:
 class EventLanes:
     """Times are in seconds, of one clock."""
 
-    def __init__(self, parallel: int, parallel_per_function: int) -> None:
+    def __init__(self, parallel: int, parallel_per_function: int, first_hold_s: float = FIRST_HOLD_S) -> None:
         self._parallel = parallel
         self._per_function = parallel_per_function
+        self._first_hold_s = first_hold_s
         self._lanes: dict[Hashable, _Lane] = {}
         self._ready: list[tuple[float, int, _Lane]] = []  # a heap; holds entries that are out of date, too
         self._numbers = count(1)
@@ -74,7 +75,7 @@ class EventLanes:
         lane.running -= 1
         self.running -= 1
         if throttled:
-            lane.held_until = now + min(FIRST_HOLD_S * 2**lane.throttles, MAX_HOLD_S)
+            lane.held_until = now + min(self._first_hold_s * 2**lane.throttles, MAX_HOLD_S)
             lane.throttles = min(lane.throttles + 1, 16)
         else:
             lane.held_until, lane.throttles = -inf, 0

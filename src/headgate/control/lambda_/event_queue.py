@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from headgate.control.context import Store
 from headgate.control.lambda_.errors import function_not_found, too_many_requests
-from headgate.control.lambda_.event_lanes import EventLanes
+from headgate.control.lambda_.event_lanes import FIRST_HOLD_S, EventLanes
 from headgate.control.lambda_.event_steps import (
     Attempt,
     Condition,
@@ -50,6 +50,7 @@ class EventLimits(Value, frozen=True):
     max_bytes: int = 1024**3  # of payloads
     parallel: int = 64  # events that are delivered at a time
     parallel_per_function: int = 8  # fewer than a function's environments, so that its other callers find one
+    first_hold_s: float = FIRST_HOLD_S  # after a throttled call; see `event_lanes`
     retry_delays_s: tuple[float, ...] = (60.0, 120.0)  # after the first and the second failed call
     delivery_delays_s: tuple[float, ...] = (1.0, 10.0)  # after each failed round of sending an outcome; then it is lost
     delivery_timeout_s: float = 60.0
@@ -76,7 +77,7 @@ class EventQueue:
         self._targets = EventTargets(services, self._pass_on)
         self._limits = limits
         self._clock = clock
-        self._lanes = EventLanes(limits.parallel, limits.parallel_per_function)
+        self._lanes = EventLanes(limits.parallel, limits.parallel_per_function, limits.first_hold_s)
         self._sizes: dict[str, int] = {}  # of all events that are not settled, by id
         self._bytes = 0
         self._tasks: set[asyncio.Task[None]] = set()
