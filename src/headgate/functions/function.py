@@ -185,8 +185,8 @@ class Function:
             environment.retire()
         if not self.environments and not self._pool.waiting and not self._kept:
             self._end()
-        elif not self._ended:
-            since = self.longest_idle_since
+        elif not self._ended and len(self.environments) > self._kept:
+            since = self._pool.longest_idle_since
             self._set_idle_timer(self._limits.idle_s - (now - since if since is not None else 0))
 
     def _fill(self) -> None:
