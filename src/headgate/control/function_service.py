@@ -50,7 +50,9 @@ class FunctionService:
         version = None if published is None else published.resolve(function.qualifier, self._draw())
         if published is None or version is None:
             raise FunctionMissing
-        spec = await self._spec(version)
+        spec = published.specs.get(version.version)
+        if spec is None:
+            spec = published.specs[version.version] = await self._spec(version)
         invocation = Invocation(
             request_id=new_request_id(), payload=payload, invoked_arn=function.arn, trace_id=trace_id
         )
@@ -101,7 +103,9 @@ class FunctionService:
         version = None if published is None else published.resolve(function.qualifier, self._draw())
         if published is None or version is None:
             return None
-        spec = await self._spec(version)
+        spec = published.specs.get(version.version)
+        if spec is None:
+            spec = published.specs[version.version] = await self._spec(version)
         invocation = Invocation(
             request_id=request_id,
             payload=payload,

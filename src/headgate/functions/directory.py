@@ -10,6 +10,7 @@ from headgate.functions.permission import permits
 from headgate.model.arn import FunctionRef
 from headgate.model.event import MAX_AGE_S, MAX_RETRIES, EventInvokeConfig, EventPolicy
 from headgate.model.function import LATEST, Alias, FunctionVersion, PolicyStatement, choose_version
+from headgate.model.invocation import FunctionSpec
 
 _MEMO_SIZE = 4096  # decisions a function keeps; a stage has a few per method
 
@@ -24,6 +25,7 @@ class PublishedFunction(msgspec.Struct, frozen=True):
     event_configs: Mapping[str, EventInvokeConfig] = {}  # by qualifier; "$LATEST" is the function
     provisioned: Mapping[str, int] = {}  # environments to keep started, by version
     gate: Gate = Gate(0, is_reserved=True)  # the directory gives its own
+    specs: dict[str, FunctionSpec] = msgspec.field(default_factory=dict)  # by version; of those called since
     decisions: dict[tuple[str, tuple[str, ...]], bool] = msgspec.field(default_factory=dict)
 
     def resolve(self, qualifier: str, draw: float) -> FunctionVersion | None:
