@@ -26,6 +26,7 @@ from headgate import __version__
 from headgate.control import apigateway, lambda_, sts
 from headgate.control.dispatch import Dispatcher, OwnService
 from headgate.control.function_service import FunctionService
+from headgate.control.lambda_.event_queue import EventLimits, EventQueue
 from headgate.control.lambda_.ports import Invoked
 from headgate.control.old_code import COLLECT_EVERY_S, delete_old_code, discard_old_folders
 from headgate.control.publishing import Publisher
@@ -38,6 +39,7 @@ from headgate.functions.runtime import FunctionRuntime, RuntimeLimits, supports
 from headgate.model.arn import FunctionRef
 from headgate.model.call import Call, Response
 from headgate.model.function import FunctionVersion
+from headgate.model.provisioned import Provisioned
 from headgate.model.scope import Scope
 from headgate.server.bridge import MotoBridge
 from headgate.server.control_app import ControlApp
@@ -74,7 +76,7 @@ class Server:
         self.gateway_port = settings.gateway_port
         self._stages = Stages()
         self._buckets = Buckets()
-        self._directory = FunctionDirectory()
+        self._directory = FunctionDirectory(settings.concurrency)
 
     def __repr__(self) -> str:
         return f"<Server control :{self.port}, gateway :{self.gateway_port}, {self._stages}>"
@@ -103,7 +105,7 @@ class Server:
             self._folder = DataFolder(self._root)
         except DataFolderError as error:
             raise StartError(str(error)) from error
-        self._publisher = Publisher(self._stages, self._directory, self._buckets, self._retire)
+        self._publisher = Publisher(self._stages, self._directory, self._buckets, self._retire, self._keep_started)
         self._store = SqliteStore(self._folder.database, self._publisher.prepare, durable=not settings.ephemeral)
         self._logs = LogFiles(self._root / "logs")
         self._runtime = FunctionRuntime(
@@ -123,7 +125,11 @@ class Server:
         self._http = HttpPools()
         self._endpoint_http = HttpPools(PoolLimits(body_bytes=_ENDPOINT_ANSWER_BYTES))
         self._bridge = MotoBridge(settings.endpoints, EndpointForwarder(self._endpoint_http))
+        self._events = EventQueue(
+            self._store, self._function_service, self._bridge, EventLimits(retry_delays_s=settings.event_retry_s)
+        )
         (await self._store.read(self._publisher.load))()
+        await self._events.load()
         in_use = await self._store.write(delete_old_code)
         await asyncio.to_thread(discard_old_folders, self._root / "code", in_use)
         self._housekeeping = asyncio.create_task(self._delete_old_code())
@@ -134,6 +140,7 @@ class Server:
         self._gateway = GatewayServer(self.answer, HttpLimits(), _log_defect)
         await self._gateway.start(settings.gateway_host, self.gateway_port, sock=gateway_socket)
         await self._start_control()
+        self._events.start()  # now that the functions can reach the control plane
 
     def answer(self, call: Call) -> Coroutine[Any, Any, Response]:
         """The gateway's handler."""
@@ -144,6 +151,7 @@ class Server:
         self._housekeeping.cancel()
         self._control.should_exit = True
         await asyncio.gather(self._control_task, self._gateway.drain(self.settings.drain_s))
+        await self._events.stop(min(self.settings.drain_s, _LEFT_CALLS_S))
         await self._runtime.close()
         self._http.close()
         self._endpoint_http.close()
@@ -162,10 +170,14 @@ class Server:
     async def reset(self) -> None:
         """Back to empty, the bridge included. Only an ephemeral server is asked to."""
         await self._store.write(lambda tx: tx.clear())
+        self._events.clear()
         await self._bridge.reset()
 
     def _retire(self, version: FunctionVersion) -> None:
         self._function_service.retire(version)
+
+    def _keep_started(self, version: FunctionVersion, environments: int) -> None:
+        self._function_service.keep_started(version, environments)
 
     async def _start_control(self) -> None:
         dispatcher = Dispatcher(
@@ -174,7 +186,14 @@ class Server:
                 "apigateway": OwnService(apigateway.OPERATIONS),
                 "lambda": OwnService(
                     lambda_.OPERATIONS,
-                    ports=_LambdaPorts(self._store, self._function_service, self._bridge, self.settings.account_id),
+                    ports=_LambdaPorts(
+                        self._store,
+                        self._function_service,
+                        self._events,
+                        self._bridge,
+                        self.settings,
+                        self._runtime.limits,
+                    ),
                 ),
                 "sts": OwnService(sts.OPERATIONS, bridged_otherwise=True),
             },
@@ -217,11 +236,22 @@ class GatewayPorts:
 class _LambdaPorts:
     """What Lambda's operations need; see `control.lambda_.ports`."""
 
-    def __init__(self, store: SqliteStore, functions: FunctionService, bridge: MotoBridge, account_id: str) -> None:
+    def __init__(
+        self,
+        store: SqliteStore,
+        functions: FunctionService,
+        events: EventQueue,
+        bridge: MotoBridge,
+        settings: Settings,
+        limits: RuntimeLimits,
+    ) -> None:
         self.store: Final = store
+        self.concurrency: Final = settings.concurrency
+        self.max_provisioned: Final = limits.max_provisioned
         self._functions = functions
+        self._events = events
         self._bridge = bridge
-        self._account_id = account_id
+        self._account_id = settings.account_id
 
     async def invoke(
         self, function: FunctionRef, payload: bytes, *, client_context: str, want_log_tail: bool
@@ -229,6 +259,12 @@ class _LambdaPorts:
         return await self._functions.invoke_by_hand(
             function, payload, client_context=client_context, want_log_tail=want_log_tail
         )
+
+    async def invoke_later(self, function: FunctionRef, payload: bytes, *, client_context: str) -> str:
+        return await self._events.put(function, payload, client_context=client_context)
+
+    def provisioned(self, version: FunctionVersion) -> Provisioned:
+        return self._functions.provisioned(version)
 
     async def fetch_object(self, bucket: str, key: str, version_id: str | None) -> bytes:
         scope = Scope(account_id=self._account_id, region="us-east-1")

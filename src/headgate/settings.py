@@ -29,6 +29,8 @@ class Settings(Value, frozen=True):
     account_id: str = "000000000000"  # of requests whose access key names none; 12 digits
     drain_s: float = 20.0  # seconds that running requests have at a stop
     max_environments: int = 10  # execution environments of one function version
+    concurrency: int = 1000  # calls of an account's functions that may run at once in a region
+    event_retry_s: tuple[float, ...] = (60.0, 120.0)  # before the first and the second retry of an asynchronous call
     endpoints: Mapping[str, str] = {}  # other services' endpoints, by signing name
 
 
@@ -70,6 +72,10 @@ def _checked(values: Mapping[str, Any]) -> Settings:
                 read[name] = _integer(name, value, 0, 65535)
             case "max_environments":
                 read[name] = _integer(name, value, 1, 1000)
+            case "concurrency":
+                read[name] = _integer(name, value, 1, 1_000_000)
+            case "event_retry_s":
+                read[name] = _delays(name, value)
             case "drain_s":
                 read[name] = _number(name, value)
             case "ephemeral":
@@ -114,6 +120,14 @@ def _number(name: str, value: Any) -> float:
     if not 0 <= number <= 3600:
         raise SettingsError(f"{name} is {value!r}; give seconds from 0 to 3600")
     return number
+
+
+def _delays(name: str, value: Any) -> tuple[float, ...]:
+    """A list, or text with commas."""
+    given = value.split(",") if isinstance(value, str) else value
+    if not isinstance(given, list) or len(given) != 2:
+        raise SettingsError(f"{name} is {value!r}; give two numbers of seconds, such as 60,120")
+    return tuple(_number(name, each) for each in given)
 
 
 def _flag(name: str, value: Any) -> bool:

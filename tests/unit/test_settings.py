@@ -29,6 +29,8 @@ _SAID: dict[str, tuple[str, str, Any]] = {
     "account_id": ("123456789012", 'account_id = "123456789012"', "123456789012"),
     "drain_s": ("2.5", "drain_s = 2.5", 2.5),
     "max_environments": ("3", "max_environments = 3", 3),
+    "concurrency": ("50", "concurrency = 50", 50),
+    "event_retry_s": ("0.5, 2", "event_retry_s = [0.5, 2]", (0.5, 2.0)),
 }
 
 
@@ -88,6 +90,10 @@ def test_a_home_folder_is_found_by_its_tilde(monkeypatch: pytest.MonkeyPatch) ->
         ({"port": 80.5}, "port is 80.5; give an integer from 0 to 65535"),
         ({"port": 8080}, "port and gateway_port are both 8080; they must differ"),
         ({"max_environments": 0}, "max_environments is 0; give an integer from 1 to 1000"),
+        ({"concurrency": 0}, "concurrency is 0; give an integer from 1 to 1000000"),
+        ({"event_retry_s": 60}, "event_retry_s is 60; give two numbers of seconds, such as 60,120"),
+        ({"event_retry_s": "60"}, "event_retry_s is '60'; give two numbers of seconds, such as 60,120"),
+        ({"event_retry_s": "1,soon"}, "event_retry_s is 'soon'; give seconds from 0 to 3600"),
         ({"drain_s": "soon"}, "drain_s is 'soon'; give seconds from 0 to 3600"),
         ({"drain_s": "nan"}, "drain_s is 'nan'; give seconds from 0 to 3600"),
         ({"ephemeral": "perhaps"}, "ephemeral is 'perhaps'; give true or false"),

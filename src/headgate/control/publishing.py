@@ -3,13 +3,16 @@
 import logging
 from collections.abc import Callable, Sequence
 
+from headgate.control.lambda_.provisioned import environments_by_version
 from headgate.dataplane.compile import CompileError, compile_stage
 from headgate.dataplane.snapshot import Stages, StageSnapshot
 from headgate.dataplane.throttle import Buckets
 from headgate.functions.directory import FunctionDirectory, PublishedFunction
 from headgate.model.deployment import Definition
 from headgate.model.errors import ApiError
+from headgate.model.event import EventInvokeConfig
 from headgate.model.function import Alias, FunctionPolicy, FunctionRecord, FunctionVersion
+from headgate.model.provisioned import ProvisionedConcurrency
 from headgate.model.rest_api import RestApi
 from headgate.model.stage import Stage
 from headgate.store.transaction import Change, Transaction
@@ -17,7 +20,7 @@ from headgate.store.transaction import Change, Transaction
 _log = logging.getLogger("headgate.publishing")
 
 _FunctionKey = tuple[str, str, str]
-_FUNCTION_KINDS = (FunctionRecord, FunctionVersion, Alias, FunctionPolicy)
+_FUNCTION_KINDS = (FunctionRecord, FunctionVersion, Alias, FunctionPolicy, EventInvokeConfig, ProvisionedConcurrency)
 
 
 class Publisher:
@@ -29,11 +32,13 @@ class Publisher:
         functions: FunctionDirectory,
         buckets: Buckets,
         retire: Callable[[FunctionVersion], None],
+        keep_started: Callable[[FunctionVersion, int], None],
     ) -> None:
         self._stages = stages
         self._functions = functions
         self._buckets = buckets
         self._retire = retire
+        self._keep_started = keep_started
         self._api_ids: frozenset[str] = frozenset()
 
     def load(self, tx: Transaction) -> Callable[[], None]:
@@ -86,6 +91,8 @@ class Publisher:
             before = self._functions.publish(key, function)
             for version in _gone(before, function):
                 self._retire(version)
+            for version, environments in _to_keep_started(before, function):
+                self._keep_started(version, environments)
         self._api_ids = (self._api_ids | added) - removed
         if stages or added or removed:
             self._stages.publish(stages, self._api_ids)
@@ -116,13 +123,29 @@ class Publisher:
 
 
 def _function(tx: Transaction, key: _FunctionKey) -> PublishedFunction | None:
-    if tx.get(FunctionRecord, *key) is None:
+    record = tx.get(FunctionRecord, *key)
+    if record is None:
         return None
+    aliases = {alias.name: alias for alias in tx.list(Alias, *key)}
     return PublishedFunction(
         versions={version.version: version for version in tx.list(FunctionVersion, *key)},
-        aliases={alias.name: alias for alias in tx.list(Alias, *key)},
+        aliases=aliases,
         policies={policy.qualifier: policy.statements for policy in tx.list(FunctionPolicy, *key)},
+        reserved_concurrency=record.reserved_concurrency,
+        event_configs={config.qualifier: config for config in tx.list(EventInvokeConfig, *key)},
+        provisioned=environments_by_version(tx.list(ProvisionedConcurrency, *key), aliases),
     )
+
+
+def _to_keep_started(
+    before: PublishedFunction | None, after: PublishedFunction | None
+) -> list[tuple[FunctionVersion, int]]:
+    """The versions of which environments are to be kept started, or no more, each with their number."""
+    if after is None:
+        return []
+    ended = {} if before is None else dict.fromkeys(before.provisioned, 0)
+    wanted = {**ended, **after.provisioned}
+    return [(after.versions[name], number) for name, number in wanted.items() if name in after.versions]
 
 
 def _gone(before: PublishedFunction | None, after: PublishedFunction | None) -> list[FunctionVersion]:

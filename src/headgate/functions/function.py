@@ -6,7 +6,7 @@ import os
 import platform
 import time
 from pathlib import Path
-from typing import Protocol
+from typing import Final, Protocol
 from uuid import uuid4
 
 from headgate.functions import outcomes
@@ -21,8 +21,11 @@ from headgate.functions.parent import RUNTIME_DIR, SITE_PACKAGES, Parent, Settin
 from headgate.functions.pool import GROW_AFTER_S, Pool
 from headgate.functions.variables import function_variables
 from headgate.model.invocation import FunctionSpec
+from headgate.model.provisioned import Provisioned
 
 _log = logging.getLogger(__name__)
+
+_MAX_REFILL_S: Final = 60.0
 
 
 class Host(Protocol):
@@ -74,6 +77,9 @@ class Function:
         self._ended = False
         self._tick: asyncio.TimerHandle | None = None
         self._idle_timer: asyncio.TimerHandle | None = None
+        self._kept = 0  # environments that stay started, whether there are calls or not
+        self._refill_s = host.limits.refill_s
+        self._refill_timer: asyncio.TimerHandle | None = None
 
     def __repr__(self) -> str:
         return f"<function {self.spec.name}:{self.spec.version} {self._pool!r}>"
@@ -98,9 +104,24 @@ class Function:
         if not self.environments and self._host.make_room():
             self._start_environment()
 
+    def keep_started(self, environments: int) -> None:
+        """Have so many environments started from now on, calls or not."""
+        self._kept = environments
+        self._pool.max_environments = max(self._limits.max_environments, environments)
+        self._fill()
+        self._set_idle_timer(self._limits.idle_s)
+
+    @property
+    def provisioned(self) -> Provisioned:
+        """How many environments have started, and whether the last one that was wanted did not."""
+        return Provisioned(
+            started=self._pool.size - self._pool.starting, failing=self._refill_s > self._limits.refill_s
+        )
+
     def retire(self) -> None:
         """End what is idle now, and the rest after its call; calls that wait already are run first."""
         self._retired = True
+        self._kept = 0
         if not self._pool.waiting:
             for environment in list(self.environments.values()):
                 environment.retire()
@@ -118,8 +139,8 @@ class Function:
 
     @property
     def longest_idle_since(self) -> float | None:
-        """Since when its longest idle environment is so."""
-        return self._pool.longest_idle_since
+        """Since when its longest idle environment is so; None where all are kept."""
+        return None if len(self.environments) <= self._kept else self._pool.longest_idle_since
 
     def end_longest_idle(self) -> None:
         """End the environment that is idle longest."""
@@ -129,7 +150,7 @@ class Function:
     # Growing and shrinking.
 
     def _grow(self) -> None:
-        for _ in range(self._pool.to_start(time.monotonic(), self._limits.max_environments)):
+        for _ in range(self._pool.to_start(time.monotonic(), self._pool.max_environments)):
             if not self._host.make_room():
                 return
             self._start_environment()
@@ -140,7 +161,7 @@ class Function:
         if deadline is None or self._tick is not None:
             return
         delay_s = GROW_AFTER_S
-        if self._pool.size >= self._limits.max_environments:
+        if self._pool.size >= self._pool.max_environments:
             delay_s = max(delay_s, deadline - time.monotonic())
         self._tick = self._loop.call_later(delay_s, self._on_tick)
 
@@ -159,12 +180,24 @@ class Function:
         self._idle_timer = None
         now = time.monotonic()
         for environment in self._pool.idle_since(now - self._limits.idle_s):
+            if len(self.environments) <= self._kept:
+                break
             environment.retire()
-        if not self.environments and not self._pool.waiting:
+        if not self.environments and not self._pool.waiting and not self._kept:
             self._end()
-        elif not self._ended:
+        elif not self._ended and len(self.environments) > self._kept:
             since = self._pool.longest_idle_since
             self._set_idle_timer(self._limits.idle_s - (now - since if since is not None else 0))
+
+    def _fill(self) -> None:
+        """Start what is missing of the environments that are kept."""
+        self._refill_timer = None
+        while not self._retired and self._pool.size < self._kept and self._host.make_room():
+            self._start_environment()
+
+    def _refill_later(self) -> None:
+        if self._pool.size < self._kept and not self._retired and self._refill_timer is None:
+            self._refill_timer = self._loop.call_later(self._refill_s, self._fill)
 
     def _start_environment(self) -> None:
         number = self._host.next_number()
@@ -185,7 +218,7 @@ class Function:
         if self._ended:
             return
         self._ended = True
-        for timer in (self._tick, self._idle_timer, self._init_timer):
+        for timer in (self._tick, self._idle_timer, self._init_timer, self._refill_timer):
             if timer is not None:
                 timer.cancel()
         self._drop_parent()
@@ -196,6 +229,7 @@ class Function:
     def environment_free(self, environment: EnvironmentProcess, was: State) -> None:
         if was is State.STARTING:
             self._pool.ready()
+            self._refill_s = self._limits.refill_s
         while (call := self._pool.free(environment, time.monotonic())) is not None:
             if not call.future.done():
                 environment.run(call)
@@ -209,6 +243,7 @@ class Function:
         self.environments.pop(environment.number, None)
         self._parentless.pop(environment.number, None)
         self._pool.removed(environment, was_starting=was is State.STARTING)
+        self._refill_later()
         if self._pool.waiting:
             self._grow()
             self._set_tick()
@@ -219,6 +254,7 @@ class Function:
                 self._set_idle_timer(self._limits.idle_s)
 
     def environment_failed_to_start(self, environment: EnvironmentProcess, why: StartFailure) -> None:
+        self._refill_s = min(self._refill_s * 2, _MAX_REFILL_S)
         # Where no other environment could run them, all calls that wait would fail alike, each after its own start.
         serving = self._pool.size - self._pool.starting
         calls = [self._pool.take_first_waiting()] if serving else self._pool.take_all_waiting()
@@ -254,6 +290,7 @@ class Function:
         self._init_timer = self._loop.call_later(self._limits.init_s, self._on_init_timeout)
         variables = function_variables(
             self.spec,
+            initialization="provisioned-concurrency" if self._kept else "on-demand",
             log_stream=log.stream,
             temporary=temporary,
             runtime_dir=RUNTIME_DIR,

@@ -23,6 +23,7 @@ from headgate.functions.limits import RuntimeLimits
 from headgate.functions.logs import LogSink
 from headgate.functions.parent import Parent
 from headgate.model.invocation import FunctionSpec, Invocation, Outcome
+from headgate.model.provisioned import Provisioned
 
 __all__ = ["FunctionRuntime", "LogSink", "RuntimeLimits", "Throttled", "supports"]
 
@@ -89,6 +90,22 @@ class FunctionRuntime:
         if function is None:
             function = self._open(spec)
         function.warm()
+
+    async def keep_started(self, spec: FunctionSpec, environments: int) -> None:
+        """Keep so many of the function's environments started, whether there are calls or not. Does not wait for them.
+
+        0 ends that. Raises Throttled when the runtime is closing.
+        """
+        function = self._functions.get(spec.key)
+        if function is None and environments:
+            function = self._open(spec)
+        if function is not None:
+            function.keep_started(environments)
+
+    def provisioned(self, key: str) -> Provisioned:
+        """How many environments of a function version have started."""
+        function = self._functions.get(key)
+        return Provisioned(started=0) if function is None else function.provisioned
 
     def start_spare(self) -> None:
         """Start an interpreter in store, so that the next new function's first call does not wait for one.

@@ -10,7 +10,7 @@ _XRAY_PORT: Final = "2000"
 
 
 def function_variables(
-    spec: FunctionSpec, *, log_stream: str, temporary: Path, runtime_dir: Path, endpoint_url: str
+    spec: FunctionSpec, *, log_stream: str, temporary: Path, runtime_dir: Path, endpoint_url: str, initialization: str
 ) -> dict[str, str]:
     """All variables that the function sees; none is the server's.
 
@@ -28,7 +28,7 @@ def function_variables(
         "AWS_LAMBDA_FUNCTION_NAME": spec.name,
         "AWS_LAMBDA_FUNCTION_VERSION": spec.version,
         "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(spec.memory_mb),
-        "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
+        "AWS_LAMBDA_INITIALIZATION_TYPE": initialization,
         "AWS_LAMBDA_LOG_GROUP_NAME": spec.log_group,
         "AWS_LAMBDA_LOG_STREAM_NAME": log_stream,
         "AWS_LAMBDA_RUNTIME_API": "127.0.0.1:9001",

@@ -96,6 +96,7 @@ class FunctionRecord(Value, frozen=True):
     last_published: str = ""  # the version published last; "" before the first
     published_fingerprint: str = ""  # what $LATEST was when that was published, without ids and times
     tags: Mapping[str, str] | None = None
+    reserved_concurrency: int | None = None  # calls at once; None reserves nothing
 
 
 class RoutingConfig(Value, frozen=True, rename="pascal"):

@@ -7,14 +7,17 @@ import asyncio
 import queue
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import msgspec
+from msgspec.structs import replace
 
+from headgate.model.arn import parse_function_arn
+from headgate.model.event import EventHead, FunctionEvent
 from headgate.model.value import Value
 from headgate.store.migrate import migrate
 from headgate.store.transaction import KINDS, Change, Prepare, Transaction, V
@@ -22,6 +25,7 @@ from headgate.store.transaction import KINDS, Change, Prepare, Transaction, V
 T = TypeVar("T")
 
 FEED_LENGTH: Final = 100_000  # rows of the feed that are kept
+_EVENTS: Final = msgspec.json.Decoder(FunctionEvent)
 
 
 class SqliteStore:
@@ -148,10 +152,36 @@ class _SqliteTransaction:
         stored = {sha256 for (sha256,) in self._connection.execute("SELECT sha256 FROM blob")}
         self._connection.executemany("DELETE FROM blob WHERE sha256 = ?", [(each,) for each in stored - sha256s])
 
+    def event_heads(self) -> Sequence[EventHead]:
+        rows = self._connection.execute(
+            "SELECT id, function, due_at, length(payload) FROM function_event ORDER BY due_at, rowid"
+        )
+        return [
+            EventHead(id=event_id, function=function, due_at=due_at, size=size)
+            for event_id, arn, due_at, size in rows
+            if (function := parse_function_arn(arn)) is not None
+        ]
+
+    def get_event(self, event_id: str) -> FunctionEvent | None:
+        row = self._connection.execute("SELECT body, payload FROM function_event WHERE id = ?", (event_id,)).fetchone()
+        return None if row is None else replace(_EVENTS.decode(row[0]), payload=bytes(row[1]))
+
+    def put_event(self, event: FunctionEvent) -> None:
+        body = msgspec.json.encode(replace(event, payload=b""))
+        self._connection.execute(
+            "INSERT INTO function_event VALUES (?1, ?2, ?3, ?4, ?5) "
+            "ON CONFLICT (id) DO UPDATE SET due_at = ?2, body = ?4",
+            (event.id, event.due_at, event.function.arn, body, event.payload),
+        )
+
+    def delete_event(self, event_id: str) -> None:
+        self._connection.execute("DELETE FROM function_event WHERE id = ?", (event_id,))
+
     def clear(self) -> None:
         for kind in KINDS:
             self.delete_all(kind)
         self._connection.execute("DELETE FROM blob")
+        self._connection.execute("DELETE FROM function_event")
 
     def _changed(self, kind: type[Value], key: tuple[str, ...]) -> None:
         self.changes.append(Change(kind=kind, key=key))

@@ -29,10 +29,13 @@ class _Node:
         self.stages = Stages()
         self.directory = FunctionDirectory()
         self.retired: list[tuple[str, str]] = []
-        self.publisher = Publisher(self.stages, self.directory, Buckets(), self._retire)
+        self.publisher = Publisher(self.stages, self.directory, Buckets(), self._retire, self._keep_started)
 
     def _retire(self, version: FunctionVersion) -> None:
         self.retired.append((version.version, version.revision_id))
+
+    def _keep_started(self, version: FunctionVersion, environments: int) -> None:
+        raise AssertionError(f"no test here provisions {environments} environments of {version.version}")
 
     def served(self, stage_name: str = "prod") -> str | None:
         """The deployment that a stage serves."""

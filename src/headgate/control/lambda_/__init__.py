@@ -3,7 +3,20 @@
 from typing import Final
 
 from headgate.control.context import Act, OperationTable, Read, Write
-from headgate.control.lambda_ import aliases, code, configuration, functions, invoke, policy, standing, tags, versions
+from headgate.control.lambda_ import (
+    aliases,
+    code,
+    concurrency,
+    configuration,
+    event_configs,
+    functions,
+    invoke,
+    policy,
+    provisioned,
+    standing,
+    tags,
+    versions,
+)
 
 OPERATIONS: Final[OperationTable] = {
     "CreateFunction": Act(functions.create_function),
@@ -24,11 +37,24 @@ OPERATIONS: Final[OperationTable] = {
     "RemovePermission": Write(policy.remove_permission),
     "GetPolicy": Read(policy.get_policy),
     "Invoke": Act(invoke.invoke),
+    "InvokeAsync": Act(invoke.invoke_async),
+    "InvokeWithResponseStream": Act(invoke.invoke_with_response_stream),
+    "PutFunctionEventInvokeConfig": Write(event_configs.put_function_event_invoke_config),
+    "UpdateFunctionEventInvokeConfig": Write(event_configs.update_function_event_invoke_config),
+    "GetFunctionEventInvokeConfig": Read(event_configs.get_function_event_invoke_config),
+    "ListFunctionEventInvokeConfigs": Read(event_configs.list_function_event_invoke_configs),
+    "DeleteFunctionEventInvokeConfig": Write(event_configs.delete_function_event_invoke_config),
+    "PutFunctionConcurrency": Act(concurrency.put_function_concurrency),
+    "GetFunctionConcurrency": Read(concurrency.get_function_concurrency),
+    "DeleteFunctionConcurrency": Write(concurrency.delete_function_concurrency),
+    "PutProvisionedConcurrencyConfig": Act(provisioned.put_provisioned_concurrency_config),
+    "GetProvisionedConcurrencyConfig": Act(provisioned.get_provisioned_concurrency_config),
+    "ListProvisionedConcurrencyConfigs": Act(provisioned.list_provisioned_concurrency_configs),
+    "DeleteProvisionedConcurrencyConfig": Write(provisioned.delete_provisioned_concurrency_config),
     "ListTags": Read(tags.list_tags),
     "TagResource": Write(tags.tag_resource),
     "UntagResource": Write(tags.untag_resource),
-    "GetAccountSettings": Read(standing.get_account_settings),
-    "GetFunctionConcurrency": Read(standing.get_function_concurrency),
+    "GetAccountSettings": Act(standing.get_account_settings),
     "GetFunctionCodeSigningConfig": Read(standing.get_function_code_signing_config),
     "GetRuntimeManagementConfig": Read(standing.get_runtime_management_config),
 }

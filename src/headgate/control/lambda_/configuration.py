@@ -8,6 +8,7 @@ from msgspec.structs import replace
 from headgate.control.context import Context
 from headgate.control.lambda_.environment import check_environment
 from headgate.control.lambda_.errors import check_revision, invalid, outside_limits, unsupported
+from headgate.control.lambda_.event_targets import DEAD_LETTER_TARGETS, check_target
 from headgate.control.lambda_.lookup import find_version, put_version
 from headgate.control.lambda_.ports import LambdaPorts
 from headgate.control.lambda_.qualifiers import named_whole
@@ -138,7 +139,10 @@ def _logging(version: FunctionVersion, given: "shapes.LoggingConfig") -> Logging
 def _dead_letter(_version: FunctionVersion, given: "shapes.DeadLetterConfig") -> DeadLetterConfig | None:
     """An empty ARN takes the setting away."""
     target = given.get("TargetArn")
-    return DeadLetterConfig(target_arn=target) if target else None
+    if not target:
+        return None
+    check_target("DeadLetterConfig.TargetArn", target, DEAD_LETTER_TARGETS)
+    return DeadLetterConfig(target_arn=target)
 
 
 def _vpc(_version: FunctionVersion, given: "shapes.VpcConfig") -> VpcConfig:

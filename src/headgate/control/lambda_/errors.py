@@ -59,6 +59,19 @@ def payload_too_large(message: str) -> ApiError:
     return _error("RequestTooLargeException", message, 413)
 
 
+def provisioned_not_found() -> ApiError:
+    return _error(
+        "ProvisionedConcurrencyConfigNotFoundException",
+        "No Provisioned Concurrency Config found for this function",
+        404,
+    )
+
+
+def too_many_requests(reason: str, message: str = "Rate Exceeded.") -> ApiError:
+    """A throttle; `reason` is one of the service model's ThrottleReason."""
+    return ApiError("TooManyRequestsException", message, 429, fields={"Type": "User", "Reason": reason})
+
+
 def check_revision(given: str | None, current: str, *, told_by: str = "GetFunction/GetAlias") -> None:
     """Refuse a change whose RevisionId is not the current one. None, or "", asks for no such check."""
     if given and given != current:

@@ -14,6 +14,7 @@ from headgate.control.lambda_.shown import by_age, listed, shown, timestamp
 from headgate.control.lambda_.tags import check_tags
 from headgate.control.lambda_.versions import publish
 from headgate.model.arn import FunctionRef
+from headgate.model.event import EventInvokeConfig
 from headgate.model.function import (
     LATEST,
     Alias,
@@ -23,6 +24,7 @@ from headgate.model.function import (
     LoggingConfig,
 )
 from headgate.model.ids import new_revision_id
+from headgate.model.provisioned import ProvisionedConcurrency
 from headgate.model.scope import Scope
 from headgate.wire.paging import page_by_marker
 
@@ -62,10 +64,13 @@ def get_function(context: Context, request: "shapes.GetFunctionRequest") -> Mapp
     """Code has no Location: there is no address yet from which a client could fetch the zip."""
     function = named(context.scope, request["FunctionName"], request.get("Qualifier"))
     version = find_version(context, function)
+    record = find_function(context, function)
+    reserved = record.reserved_concurrency
     return {
         "Configuration": shown(version, function.qualifier),
         "Code": {"RepositoryType": "S3"},
-        "Tags": find_function(context, function).tags,
+        "Tags": record.tags,
+        "Concurrency": None if reserved is None else {"ReservedConcurrentExecutions": reserved},
     }
 
 
@@ -146,7 +151,7 @@ def _keep(context: Context, record: FunctionRecord, latest: FunctionVersion, bun
 
 def _delete_whole(context: Context, function: FunctionRef) -> None:
     find_function(context, function)
-    for kind in (Alias, FunctionPolicy, FunctionVersion):
+    for kind in (Alias, EventInvokeConfig, FunctionPolicy, FunctionVersion, ProvisionedConcurrency):
         context.tx.delete_all(kind, *key_of(function))
     context.tx.delete(FunctionRecord, *key_of(function))
 
@@ -157,5 +162,6 @@ def _delete_version(context: Context, function: FunctionRef) -> None:
     aliases = context.tx.list(Alias, *key_of(function))
     if users := [alias.name for alias in aliases if function.qualifier in alias.versions]:
         raise conflict(f"Unable to delete version because the following aliases reference it: [{', '.join(users)}]")
-    context.tx.delete(FunctionPolicy, *key_of(function), function.qualifier)
+    for kind in (EventInvokeConfig, FunctionPolicy, ProvisionedConcurrency):
+        context.tx.delete(kind, *key_of(function), function.qualifier)
     context.tx.delete(FunctionVersion, *key_of(function), function.qualifier)

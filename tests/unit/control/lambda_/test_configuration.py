@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from .account import ROLE, Account, told
+from .account import QUEUE, ROLE, Account, told
 from .conftest import Play
 
 
@@ -41,7 +41,7 @@ def test_an_update_changes_what_it_names_the_date_and_the_revision(play: Play) -
         ({"Handler": "a.b"}, {"Handler": "a.b"}),
         ({"Role": f"{ROLE}2"}, {"Role": f"{ROLE}2"}),
         ({"TracingConfig": {"Mode": "Active"}}, {"TracingConfig": {"Mode": "Active"}}),
-        ({"DeadLetterConfig": {"TargetArn": "arn:q"}}, {"DeadLetterConfig": {"TargetArn": "arn:q"}}),
+        ({"DeadLetterConfig": {"TargetArn": QUEUE}}, {"DeadLetterConfig": {"TargetArn": QUEUE}}),
         ({"KMSKeyArn": "arn:aws:kms:k"}, {"KMSKeyArn": "arn:aws:kms:k"}),
         (
             {"VpcConfig": {"SubnetIds": ["s"], "SecurityGroupIds": ["g"]}},
@@ -213,7 +213,7 @@ def test_log_levels_need_json(play: Play) -> None:
 def test_empty_values_take_settings_away(play: Play) -> None:
     async def scenario(account: Account) -> None:
         await account.a_function(
-            Environment={"Variables": {"AA": "1"}}, DeadLetterConfig={"TargetArn": "arn:q"}, KMSKeyArn="arn:k"
+            Environment={"Variables": {"AA": "1"}}, DeadLetterConfig={"TargetArn": QUEUE}, KMSKeyArn="arn:k"
         )
 
         after = await update(account, Environment={}, DeadLetterConfig={"TargetArn": ""}, KMSKeyArn="")
