@@ -28,6 +28,9 @@ _SAID: dict[str, tuple[str, str, Any]] = {
     "ephemeral": ("yes", "ephemeral = true", True),
     "account_id": ("123456789012", 'account_id = "123456789012"', "123456789012"),
     "drain_s": ("2.5", "drain_s = 2.5", 2.5),
+    "sandbox": ("bwrap", 'sandbox = "bwrap"', "bwrap"),
+    "function_network": ("none", 'function_network = "none"', "none"),
+    "function_user": ("www-data", 'function_user = "www-data"', "www-data"),
     "max_environments": ("3", "max_environments = 3", 3),
 }
 
@@ -103,6 +106,10 @@ def test_a_home_folder_is_found_by_its_tilde(monkeypatch: pytest.MonkeyPatch) ->
         ({"host": "0.0.0.0"}, "host is '0.0.0.0'; the control plane has no authentication yet"),
         ({"host": "::"}, "host is '::'; the control plane has no authentication yet"),
         ({"host": "192.168.1.1"}, "host is '192.168.1.1'; the control plane has no authentication yet"),
+        ({"sandbox": "docker"}, "sandbox is 'docker'; give auto, bwrap or none"),
+        ({"sandbox": True}, "sandbox is True; give auto, bwrap or none"),
+        ({"function_network": "some"}, "function_network is 'some'; give host or none"),
+        ({"function_user": 65534}, "function_user is 65534; give a text in quotes"),
         ({"endpoints": "http://a"}, "endpoints must be a table, such as:"),
         ({"endpoints": {"s3": "127.0.0.1:9000"}}, "endpoints.s3 is '127.0.0.1:9000'; give a URL such as"),
         ({"endpoints": {"s3": 9000}}, "endpoints.s3 is 9000; give a URL such as"),

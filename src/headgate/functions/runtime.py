@@ -19,15 +19,17 @@ from typing import Final
 from headgate.functions.call import PendingCall
 from headgate.functions.errors import Throttled
 from headgate.functions.function import Function
+from headgate.functions.isolation import Isolation
 from headgate.functions.limits import RuntimeLimits
 from headgate.functions.logs import LogSink
-from headgate.functions.parent import Parent
+from headgate.functions.parent import Parent, ParentCommand
 from headgate.model.invocation import FunctionSpec, Invocation, Outcome
 
 __all__ = ["FunctionRuntime", "LogSink", "RuntimeLimits", "Throttled", "supports"]
 
 _PARENT_END_S: Final = 2.0  # for killing and reaping its descendants
 _DEFAULT_LIMITS: Final = RuntimeLimits()
+_DEFAULT_ISOLATION: Final = Isolation()
 _SPARE_AFTER_S: Final = 0.2  # so that it does not compete with the start that took the last one
 
 
@@ -40,12 +42,19 @@ class FunctionRuntime:
     """The functions of one server process. Used from one event loop; made anywhere."""
 
     def __init__(
-        self, *, work_dir: Path, logs: LogSink, limits: RuntimeLimits = _DEFAULT_LIMITS, endpoint_url: str = ""
+        self,
+        *,
+        work_dir: Path,
+        logs: LogSink,
+        limits: RuntimeLimits = _DEFAULT_LIMITS,
+        endpoint_url: str = "",
+        isolation: Isolation = _DEFAULT_ISOLATION,
     ) -> None:
         """`work_dir` holds functions' temporary folders; `endpoint_url` is where AWS clients in functions call."""
         self.limits = limits
         self.logs = logs
         self.endpoint_url = endpoint_url
+        self.isolation = isolation
         self._folder = work_dir / f"functions-{os.getpid()}-{id(self):x}"
         self._functions: dict[str, Function] = {}
         self._retired: set[Function] = set()
@@ -98,8 +107,10 @@ class FunctionRuntime:
         if self._spare_timer is not None:
             self._spare_timer.cancel()
             self._spare_timer = None
-        if self.limits.keep_spare_parent and not self._closing and (self._spare is None or self._spare.ended):
-            self._spare = Parent()
+        # A sandbox is of one function from its start on.
+        wanted = self.limits.keep_spare_parent and self.isolation.sandbox is None
+        if wanted and not self._closing and (self._spare is None or self._spare.ended):
+            self._spare = Parent(ParentCommand(self.isolation))
 
     def retire(self, key: str) -> None:
         """End a function version's environments: idle ones now, busy ones after their call.
@@ -145,13 +156,19 @@ class FunctionRuntime:
     def new_folder(self, number: int) -> Path:
         folder = self._folder / str(number)
         folder.mkdir(parents=True, mode=0o700)
+        account = self.isolation.account
+        if account is not None:
+            self._folder.chmod(0o711)
+            os.chown(folder, account.uid, account.gid)
         return folder
 
-    def take_parent(self) -> Parent:
+    def take_parent(self, spec: FunctionSpec) -> Parent:
+        if self.isolation.sandbox is not None:
+            return Parent(ParentCommand(self.isolation, spec))
         parent, self._spare = self._spare, None
         if self._spare_timer is None:
             self._spare_timer = asyncio.get_running_loop().call_later(_SPARE_AFTER_S, self.start_spare)
-        return parent if parent is not None and not parent.ended else Parent()
+        return parent if parent is not None and not parent.ended else Parent(ParentCommand(self.isolation))
 
     def end_parent(self, parent: Parent, folder: Path) -> None:
         task = asyncio.get_running_loop().create_task(_end(parent, folder))
