@@ -73,7 +73,7 @@ def choose(*, sandbox: str, network: str, user: str, data: Path) -> Isolation:
             raise IsolationError(f"sandbox is 'bwrap', but {why_not}; install it, or choose auto or none")
     if network == "none":
         raise IsolationError(f"function_network is 'none', which needs bubblewrap, but {why_not}; choose host")
-    if account is not None and (closed := _closed_to_others()) is not None:
+    if account is not None and (closed := closed_to_others(sys.executable)) is not None:
         if user:
             raise IsolationError(
                 f"function_user is {user!r}, who may not read {closed}, which running functions needs; "
@@ -106,6 +106,17 @@ def probe(isolation: Isolation) -> str:
         return ""
     said = done.stderr.decode("utf-8", "replace").strip().splitlines()
     return f"bubblewrap does not work here: {said[-1] if said else f'exit status {done.returncode}'}"
+
+
+def closed_to_others(python: str) -> Path | None:
+    """The first folder on the way to what functions need, this interpreter first, that not every user may enter."""
+    needed = (Path(python), RUNTIME_DIR, Path(tempfile.gettempdir()), *map(Path, SITE_PACKAGES))
+    for path in needed:
+        for each in (path, path.resolve()):
+            for folder in each.parents:
+                if not folder.stat().st_mode & stat.S_IXOTH:
+                    return folder
+    return None
 
 
 def workplace(data: Path, isolation: Isolation) -> Path:
@@ -161,12 +172,3 @@ def _become(account: Account) -> str:
     return f"import os; os.setgroups([]); os.setgid({account.gid}); os.setuid({account.uid}); "
 
 
-def _closed_to_others() -> Path | None:
-    """The first folder or file that functions need and that not every user may read."""
-    needed = (Path(sys.executable), Path(os.__file__), RUNTIME_DIR, Path(tempfile.gettempdir()))
-    for path in (*needed, *map(Path, SITE_PACKAGES)):
-        for each in (path, path.resolve()):
-            for folder in each.parents:
-                if not folder.stat().st_mode & stat.S_IXOTH:
-                    return folder
-    return None

@@ -189,10 +189,7 @@ class Parent:
     def kill(self) -> None:
         """End the process now. Its environments end with it; those that have left their group may not."""
         if self._process.returncode is None:
-            for pid in self._main_pids():
-                # In a sandbox it is process 1, with which all others end.
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGKILL)
+            self._kill_main()
             self._process.kill()
 
     async def close(self, deadline_s: float) -> None:
@@ -232,7 +229,10 @@ class Parent:
         if not received:
             # Its end follows. A process that only closed the socket is of no more use.
             self.hang_up()
-            self.kill()
+            if self._sandboxed:
+                self._kill_main()  # bubblewrap then ends by itself, and says how the process ended
+            else:
+                self.kill()
             return False
         for kind, payload in messages:
             self._on_message(kind, payload)
@@ -315,6 +315,12 @@ class Parent:
             if self._sandboxed and exit_code > _SIGNALLED:
                 exit_code = _SIGNALLED - exit_code
             self._owner.parent_ended(self, exit_code)
+
+    def _kill_main(self) -> None:
+        """In a sandbox kill process 1, with which all others end."""
+        for pid in self._main_pids():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
 
     def _main_pids(self) -> list[int]:
         """The process id of the program, where it runs and is not what was started but in it; at most one."""

@@ -7,13 +7,16 @@ import textwrap
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import pytest
 import uvloop
 
+from headgate.functions.isolation import Isolation
 from headgate.functions.runtime import FunctionRuntime, RuntimeLimits
 from headgate.model.invocation import FunctionSpec, Invocation, Outcome
+
+_ISOLATION: Final = Isolation()
 
 T = TypeVar("T")
 Run = Callable[[Coroutine[Any, Any, T]], T]
@@ -47,11 +50,11 @@ class Logs:
 class Stage:
     """A runtime at work, with short words for what tests do with it."""
 
-    def __init__(self, folder: Path, limits: RuntimeLimits) -> None:
+    def __init__(self, folder: Path, limits: RuntimeLimits, isolation: Isolation) -> None:
         self.folder = folder
         self.logs = Logs()
         self.work = folder / "work"
-        self.runtime = FunctionRuntime(work_dir=self.work, logs=self.logs, limits=limits)
+        self.runtime = FunctionRuntime(work_dir=self.work, logs=self.logs, limits=limits, isolation=isolation)
         self._calls = 0
 
     def function(self, code: str, **changed: Any) -> FunctionSpec:
@@ -107,13 +110,16 @@ def stage(tmp_path: Path) -> Callable[..., Any]:
     """`async with stage(max_environments=2) as at:` gives a Stage, and sees to it that nothing is left behind."""
 
     @asynccontextmanager
-    async def open_stage(**limits: Any) -> AsyncIterator[Stage]:
-        at = Stage(tmp_path, RuntimeLimits(**({"drain_s": 0.0, "keep_spare_parent": False} | limits)))
+    async def open_stage(
+        folder: Path = tmp_path, isolation: Isolation = _ISOLATION, **limits: Any
+    ) -> AsyncIterator[Stage]:
+        before = children_of(os.getpid())
+        at = Stage(folder, RuntimeLimits(**({"drain_s": 0.0, "keep_spare_parent": False} | limits)), isolation)
         try:
             yield at
         finally:
             await at.runtime.close()
-            assert children_of(os.getpid()) == []
+            assert children_of(os.getpid()) == before
 
     return open_stage
 
