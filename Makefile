@@ -15,6 +15,8 @@ $(STAMP): requirements.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --compile --require-hashes -r requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
 	$(BIN)/python -m compileall -q src
+	@# For the isolation of functions (docs/isolation.md), where it can be had; Headgate runs without it too.
+	@command -v bwrap >/dev/null || { test "$$(id -u)" = 0 && command -v apt-get >/dev/null && timeout 120 sh -c 'apt-get install -y -q bubblewrap || { apt-get update -q && apt-get install -y -q bubblewrap; }'; } >/dev/null 2>&1 || true
 	@touch $@
 
 demo: $(STAMP)  ## the sample API, a live canary, a promotion and a roll-back

@@ -40,9 +40,9 @@ class Host(Protocol):
         """A number that no parent and no environment had before."""
         ...
 
-    def new_folder(self, number: int) -> Path: ...
-
-    def take_parent(self, spec: FunctionSpec) -> Parent: ...
+    def take_parent(self, spec: FunctionSpec) -> tuple[Parent, Path]:
+        """A process for the function, and a folder of its own."""
+        ...
 
     def end_parent(self, parent: Parent, folder: Path) -> None:
         """See to it that the process and its folder go."""
@@ -254,13 +254,11 @@ class Function:
     # The parent, and what it tells.
 
     def _start_parent(self, log: EnvironmentLog) -> None:
-        number = self._host.next_number()
-        self._parent_folder = self._host.new_folder(number)
         isolation = self._host.isolation
+        self._parent, self._parent_folder = self._host.take_parent(self.spec)
         self._placement = placement = place(self.spec, self._parent_folder, isolation)
         self._parent_log = log
         self._parent_is_ready = False
-        self._parent = self._host.take_parent(self.spec)
         self._init_timer = self._loop.call_later(self._limits.init_s, self._on_init_timeout)
         variables = function_variables(
             placement.spec,

@@ -70,7 +70,7 @@ def choose(*, sandbox: str, network: str, user: str, data: Path) -> Isolation:
             if not why_not:
                 return wanted
         if sandbox == "bwrap":
-            raise IsolationError(f"sandbox is 'bwrap', but {why_not}; install it, or choose auto or none")
+            raise IsolationError(f"sandbox is 'bwrap', but {why_not}; choose auto or none")
     if network == "none":
         raise IsolationError(f"function_network is 'none', which needs bubblewrap, but {why_not}; choose host")
     if account is not None and (closed := closed_to_others(sys.executable)) is not None:
@@ -170,5 +170,3 @@ def _account(user: str) -> Account | None:
 
 def _become(account: Account) -> str:
     return f"import os; os.setgroups([]); os.setgid({account.gid}); os.setuid({account.uid}); "
-
-

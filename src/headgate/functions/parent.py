@@ -17,7 +17,7 @@ import msgspec
 
 from headgate.functions.isolation import Isolation
 from headgate.functions.python_runtime import frames
-from headgate.functions.sandbox import RUNTIME_DIR, RUNTIME_ROOT
+from headgate.functions.sandbox import DEFAULT_STORAGE_MB, RUNTIME_DIR, RUNTIME_ROOT
 from headgate.model.invocation import FunctionSpec
 
 # By its path, not as `headgate.functions...`: the process imports nothing of the server's package.
@@ -25,6 +25,7 @@ _PROGRAM: Final = (
     "import sys; sys.path.insert(0, {root!r}); import python_runtime.main; "
     "del sys.path[0]; python_runtime.main.main({fd})"
 )
+_NOWHERE: Final = Path("/nowhere")
 _SIGNALLED: Final = 128  # what bubblewrap adds to the number of the signal that ended its program
 _ENDED: Final = -1  # what /proc says in place of a process id
 _MOST_DESCRIPTORS: Final = 16  # with one message of the process; it sends one
@@ -69,12 +70,24 @@ class ParentOwner(Protocol):
 
 
 class ParentCommand:
-    """How a parent is started: the interpreter by itself, or in a sandbox."""
+    """How a parent is started: the interpreter by itself, or in a sandbox, which shows what it shows from then on."""
 
-    def __init__(self, isolation: Isolation, spec: FunctionSpec | None = None) -> None:
-        """With a `spec` for that function alone, as a sandbox is."""
+    def __init__(
+        self,
+        isolation: Isolation,
+        code_dir: Path = _NOWHERE,
+        layers_dir: Path | None = None,
+        storage_mb: int = DEFAULT_STORAGE_MB,
+    ) -> None:
         self._isolation = isolation
-        self._spec = spec
+        self._code_dir = code_dir
+        self._layers_dir = layers_dir
+        self._storage_mb = storage_mb
+
+    @classmethod
+    def of(cls, spec: FunctionSpec, isolation: Isolation) -> "ParentCommand":
+        """For one function."""
+        return cls(isolation, spec.code_dir, getattr(spec, "layers_dir", None), spec.ephemeral_storage_mb)
 
     @property
     def sandboxed(self) -> bool:
@@ -82,18 +95,17 @@ class ParentCommand:
 
     def with_control(self, fd: int) -> Sequence[str]:
         """The command line, for a control socket with this descriptor."""
-        isolation, spec = self._isolation, self._spec
+        isolation = self._isolation
         root = RUNTIME_DIR.parent if isolation.sandbox is None else RUNTIME_ROOT
         program = _PROGRAM.format(root=str(root), fd=fd)
         python = [isolation.python, "-I", "-S", "-X", "utf8", "-c", program]
         if isolation.sandbox is None:
             return python
-        assert spec is not None
         return isolation.sandbox.command(
             python,
-            code_dir=spec.code_dir,
-            layers_dir=getattr(spec, "layers_dir", None),
-            storage_mb=spec.ephemeral_storage_mb,
+            code_dir=self._code_dir,
+            layers_dir=self._layers_dir,
+            storage_mb=self._storage_mb,
             switches_user=isolation.account is not None,
         )
 

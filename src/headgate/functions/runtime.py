@@ -23,6 +23,7 @@ from headgate.functions.isolation import Isolation
 from headgate.functions.limits import RuntimeLimits
 from headgate.functions.logs import LogSink
 from headgate.functions.parent import Parent, ParentCommand
+from headgate.functions.spare import Spare
 from headgate.model.invocation import FunctionSpec, Invocation, Outcome
 
 __all__ = ["FunctionRuntime", "LogSink", "RuntimeLimits", "Throttled", "supports"]
@@ -59,7 +60,7 @@ class FunctionRuntime:
         self._functions: dict[str, Function] = {}
         self._retired: set[Function] = set()
         self._numbers = itertools.count(1)
-        self._spare: Parent | None = None
+        self._spare: Spare | None = None
         self._spare_timer: asyncio.TimerHandle | None = None
         self._ending: set[asyncio.Task[None]] = set()
         self._closing = False
@@ -107,10 +108,16 @@ class FunctionRuntime:
         if self._spare_timer is not None:
             self._spare_timer.cancel()
             self._spare_timer = None
-        # A sandbox is of one function from its start on.
-        wanted = self.limits.keep_spare_parent and self.isolation.sandbox is None
-        if wanted and not self._closing and (self._spare is None or self._spare.ended):
-            self._spare = Parent(ParentCommand(self.isolation))
+        if self.limits.keep_spare_parent and not self._closing:
+            if self._spare is not None and self._spare.parent.ended:
+                self._end_spare()
+            if self._spare is None:
+                self._spare = Spare(self.isolation, self.new_folder(self.next_number()))
+
+    def _end_spare(self) -> None:
+        spare, self._spare = self._spare, None
+        if spare is not None:
+            self.end_parent(spare.parent, spare.home)
 
     def retire(self, key: str) -> None:
         """End a function version's environments: idle ones now, busy ones after their call.
@@ -135,9 +142,7 @@ class FunctionRuntime:
                 await asyncio.wait_for(self._all_ended.wait(), self.limits.drain_s)
         for function in list(self._retired):
             function.kill()
-        if self._spare is not None:
-            self.end_parent(self._spare, self._folder)
-            self._spare = None
+        self._end_spare()
         while self._ending:
             await asyncio.wait(self._ending)
         await asyncio.to_thread(shutil.rmtree, self._folder, ignore_errors=True)
@@ -162,13 +167,14 @@ class FunctionRuntime:
             os.chown(folder, account.uid, account.gid)
         return folder
 
-    def take_parent(self, spec: FunctionSpec) -> Parent:
-        if self.isolation.sandbox is not None:
-            return Parent(ParentCommand(self.isolation, spec))
-        parent, self._spare = self._spare, None
+    def take_parent(self, spec: FunctionSpec) -> tuple[Parent, Path]:
         if self._spare_timer is None:
             self._spare_timer = asyncio.get_running_loop().call_later(_SPARE_AFTER_S, self.start_spare)
-        return parent if parent is not None and not parent.ended else Parent(ParentCommand(self.isolation))
+        spare = self._spare
+        if spare is not None and spare.serves(spec):
+            self._spare = None
+            return spare.parent, spare.home
+        return Parent(ParentCommand.of(spec, self.isolation)), self.new_folder(self.next_number())
 
     def end_parent(self, parent: Parent, folder: Path) -> None:
         task = asyncio.get_running_loop().create_task(_end(parent, folder))

@@ -25,7 +25,9 @@ SITE_PACKAGES: Final = sorted({sysconfig.get_path("purelib"), sysconfig.get_path
 TASK_ROOT: Final = Path("/var/task")
 LAYERS_ROOT: Final = Path("/opt")
 RUNTIME_ROOT: Final = Path("/var/runtime")  # python_runtime is in it
-TEMPORARY: Final = Path("/tmp")  # noqa: S108 - of the sandbox alone
+TEMPORARY: Final = Path("/tmp")
+
+DEFAULT_STORAGE_MB: Final = 512  # Lambda's own
 
 _SYSTEM: Final = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
 # What programs need to find libraries, users, names of hosts, certificates and the time. No secrets of the host's.

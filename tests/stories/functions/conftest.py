@@ -3,6 +3,8 @@
 import asyncio
 import json
 import os
+import pwd
+import shutil
 import textwrap
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
@@ -12,8 +14,9 @@ from typing import Any, Final, TypeVar
 import pytest
 import uvloop
 
-from headgate.functions.isolation import Isolation
+from headgate.functions.isolation import Account, Isolation, probe
 from headgate.functions.runtime import FunctionRuntime, RuntimeLimits
+from headgate.functions.sandbox import Sandbox
 from headgate.model.invocation import FunctionSpec, Invocation, Outcome
 
 _ISOLATION: Final = Isolation()
@@ -133,6 +136,25 @@ def run() -> Run[Any]:
             return await story
 
     return lambda story: uvloop.run(limited(story))
+
+
+def nobody() -> Account | None:
+    """The user that root runs functions as; None for an ordinary user."""
+    if os.geteuid() != 0:
+        return None
+    entry = pwd.getpwnam("nobody")
+    return Account(name="nobody", uid=entry.pw_uid, gid=entry.pw_gid)
+
+
+def sandboxed(*, network: bool = True) -> Isolation:
+    """bubblewrap; skips the test where it does not work."""
+    found = shutil.which("bwrap")
+    if found is None:
+        pytest.skip("bubblewrap is not installed")
+    isolation = Isolation(Sandbox(bwrap=found, network=network), nobody())
+    if why_not := probe(isolation):
+        pytest.skip(why_not)
+    return isolation
 
 
 def alive(pid: int) -> bool:

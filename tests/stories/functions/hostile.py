@@ -94,11 +94,15 @@ ATTEMPTS: Final[Mapping[str, Attempt]] = {
     "reading another function's variables": Attempt(
         "return open(f\"/proc/{told['victim']}/environ\", 'rb').read()", _NO_FILE
     ),
-    "reading another function's memory": Attempt("return open(f\"/proc/{told['victim']}/mem\", 'rb') and True", _NO_FILE),
+    "reading another function's memory": Attempt(
+        "return open(f\"/proc/{told['victim']}/mem\", 'rb') and True", _NO_FILE
+    ),
     "another function's descriptors": Attempt("return os.listdir(f\"/proc/{told['victim']}/fd\")", _NO_FILE),
     "another function's code": Attempt("return open(told['victim_code']).read()", {BWRAP: "FileNotFoundError"}),
     "the database": Attempt("return open(told['database'], 'rb').read()", _NO_FILE),
-    "the server's variables, in /proc": Attempt("return open(f\"/proc/{told['server']}/environ\", 'rb').read()", _NO_FILE),
+    "the server's variables, in /proc": Attempt(
+        "return open(f\"/proc/{told['server']}/environ\", 'rb').read()", _NO_FILE
+    ),
     "the server's variables, in its own": Attempt(
         "return [name for name, value in os.environ.items() if told['secret'] in value or told['secret'] in name]",
         "nothing",

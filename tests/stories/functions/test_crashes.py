@@ -353,7 +353,7 @@ def test_closing_leaves_no_process_and_no_folder(run: Fixture, stage: Fixture) -
             await at.runtime.close()
 
             assert (await call)["errorMessage"].endswith("signal: killed")
-            assert len(parent) == 1
+            assert parent  # and perhaps the spare one, which starts a moment later
             assert not alive(pid)
             assert children_of(os.getpid()) == []
             assert list(at.work.iterdir()) == []

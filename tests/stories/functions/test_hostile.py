@@ -5,7 +5,6 @@ What the table says "nothing" of is not tried: there is nothing that would stop 
 
 import asyncio
 import os
-import pwd
 import shutil
 import socket
 import subprocess
@@ -19,10 +18,9 @@ from typing import Any, Final
 import pytest
 from msgspec.structs import replace
 
-from headgate.functions.isolation import Account, Isolation, closed_to_others, probe
-from headgate.functions.sandbox import Sandbox
+from headgate.functions.isolation import Isolation, closed_to_others
 
-from .conftest import children_of
+from .conftest import children_of, nobody, sandboxed
 from .hostile import ATTEMPTS, BWRAP, HANDLER, IMPORTS, OWN_USER, SERVER_USER
 
 Fixture = Any
@@ -94,7 +92,9 @@ def test_an_attempt_is_stopped_by_what_the_table_says_and_costs_nobody_else(
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "the-secret-of-the-server")
     body = textwrap.dedent(attempt.body)
     code = IMPORTS + (
-        body if attempt.at_import else f"def attempt(told):\n{textwrap.indent(body, '    ')}\n    return None\n{HANDLER}"
+        body
+        if attempt.at_import
+        else f"def attempt(told):\n{textwrap.indent(body, '    ')}\n    return None\n{HANDLER}"
     )
 
     async def story() -> None:
@@ -152,19 +152,12 @@ def _isolation(column: str, *, network: bool) -> Isolation:
     """That of a column; skips the test where this machine does not have it."""
     if column == SERVER_USER:
         return Isolation()
-    nobody = pwd.getpwnam("nobody")
-    account = Account(name="nobody", uid=nobody.pw_uid, gid=nobody.pw_gid) if os.geteuid() == 0 else None
-    if column == OWN_USER:
-        if account is None:
-            pytest.skip("only root can become another user")
-        readable = [python for python in (sys.executable, "/usr/bin/python3") if closed_to_others(python) is None]
-        if not readable:
-            pytest.skip("no interpreter here is readable for every user")
-        return Isolation(account=account, python=readable[0])
-    found = shutil.which("bwrap")
-    if found is None:
-        pytest.skip("bubblewrap is not installed")
-    isolation = Isolation(Sandbox(bwrap=found, network=network), account)
-    if why_not := probe(isolation):
-        pytest.skip(why_not)
-    return isolation
+    if column == BWRAP:
+        return sandboxed(network=network)
+    account = nobody()
+    if account is None:
+        pytest.skip("only root can become another user")
+    readable = [python for python in (sys.executable, "/usr/bin/python3") if closed_to_others(python) is None]
+    if not readable:
+        pytest.skip("no interpreter here is readable for every user")
+    return Isolation(account=account, python=readable[0])

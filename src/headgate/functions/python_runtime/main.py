@@ -12,7 +12,7 @@ that lose their parents (PR_SET_CHILD_SUBREAPER), so a process that left its ses
 """
 
 # Importing pathlib would take a tenth of the time to start:
-# ruff: noqa: PTH102, PTH106, PTH108, PTH115, PTH123, PTH208
+# ruff: noqa: PTH102, PTH103, PTH106, PTH108, PTH115, PTH123, PTH208
 import _socket
 import array
 import contextlib
