@@ -133,7 +133,9 @@ async def _main() -> None:
         print(f"cold first call, no spare parent: {await _cold(folder, spare=False):.1f} ms")
         print(f"cold first call, spare parent: {await _cold(folder, spare=True):.1f} ms")
         sandboxed = choose(sandbox="auto", network="host", user="", data=folder)
-        print(f"cold first call, {sandboxed}: {await _cold(folder, spare=False, isolation=sandboxed):.1f} ms")
+        for spare in (False, True):
+            cold_ms = await _cold(folder, spare=spare, isolation=sandboxed)
+            print(f"cold first call, {sandboxed}, {'' if spare else 'no '}spare parent: {cold_ms:.1f} ms")
         for environments, callers in ((1, 1), (1, 8), (2, 2), (2, 32), (10, 32)):
             print(await _echo())
             print("  ", await _throughput(folder, environments, callers, 30_000))
