@@ -271,7 +271,8 @@ def test_limits_of_the_kernel_are_set(run: Fixture, stage: Fixture) -> None:
                 def handler(event, context):
                     status = dict(line.split(":", 1) for line in open("/proc/self/status"))
                     return [status["NoNewPrivs"].strip(), status["CapEff"].strip(),
-                            resource.getrlimit(resource.RLIMIT_CORE), resource.getrlimit(resource.RLIMIT_NOFILE)[0], os.getsid(0) == os.getpid()]
+                            resource.getrlimit(resource.RLIMIT_CORE),
+                            resource.getrlimit(resource.RLIMIT_NOFILE)[0], os.getsid(0) == os.getpid()]
                 """
             )
             assert await at.answer(spec) == ["1", "0" * 16, [0, 0], 1024, True]
