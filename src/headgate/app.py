@@ -34,6 +34,7 @@ from headgate.dataplane.pipeline import serve
 from headgate.dataplane.ports import Functions, HttpClient
 from headgate.dataplane.snapshot import Stages
 from headgate.dataplane.throttle import Buckets
+from headgate.functions import isolation
 from headgate.functions.directory import FunctionDirectory
 from headgate.functions.runtime import FunctionRuntime, RuntimeLimits, supports
 from headgate.model.arn import FunctionRef
@@ -100,26 +101,29 @@ class Server:
         gateway_socket = _bind(settings.gateway_host, settings.gateway_port)
         self.gateway_port = gateway_socket.getsockname()[1]
 
+        isolated = await asyncio.to_thread(self._isolation)
         self._root = Path(tempfile.mkdtemp(prefix="headgate-")) if settings.ephemeral else settings.data.resolve()
         try:
             self._folder = DataFolder(self._root)
         except DataFolderError as error:
             raise StartError(str(error)) from error
         self._publisher = Publisher(self._stages, self._directory, self._buckets, self._retire, self._keep_started)
+        place = isolation.workplace(self._root, isolated)
         self._store = SqliteStore(self._folder.database, self._publisher.prepare, durable=not settings.ephemeral)
         self._logs = LogFiles(self._root / "logs")
         self._runtime = FunctionRuntime(
-            work_dir=self._root / "run",
+            work_dir=place / "run",
             logs=self._logs,
             limits=RuntimeLimits(
                 max_environments=settings.max_environments, drain_s=min(settings.drain_s, _LEFT_CALLS_S)
             ),
             endpoint_url=_url(settings.host, self.port),
+            isolation=isolated,
         )
         self._function_service = FunctionService(
             self._directory,
             self._runtime,
-            self._root / "code",
+            place / "code",
             lambda sha256: self._store.read(lambda tx: tx.get_blob(sha256)),
         )
         self._http = HttpPools()
@@ -131,7 +135,7 @@ class Server:
         (await self._store.read(self._publisher.load))()
         await self._events.load()
         in_use = await self._store.write(delete_old_code)
-        await asyncio.to_thread(discard_old_folders, self._root / "code", in_use)
+        await asyncio.to_thread(discard_old_folders, place / "code", in_use)
         self._housekeeping = asyncio.create_task(self._delete_old_code())
 
         if self._directory:
@@ -158,9 +162,23 @@ class Server:
         await self._logs.close()
         self._bridge.close()
         self._store.close()
+        await asyncio.to_thread(isolation.leave, self._root)
         self._folder.close()
         if self.ephemeral:
             await asyncio.to_thread(shutil.rmtree, self._root, ignore_errors=True)
+
+    def _isolation(self) -> isolation.Isolation:
+        """How functions are kept apart. Raises StartError."""
+        settings = self.settings
+        try:
+            return isolation.choose(
+                sandbox=settings.sandbox,
+                network=settings.function_network,
+                user=settings.function_user,
+                data=settings.data.resolve(),
+            )
+        except isolation.IsolationError as error:
+            raise StartError(str(error)) from error
 
     async def _delete_old_code(self) -> None:
         while True:

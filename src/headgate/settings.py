@@ -31,8 +31,14 @@ class Settings(Value, frozen=True):
     max_environments: int = 10  # execution environments of one function version
     concurrency: int = 1000  # calls of an account's functions that may run at once in a region
     event_retry_s: tuple[float, ...] = (60.0, 120.0)  # before the first and the second retry of an asynchronous call
+    sandbox: str = "auto"  # around functions: auto, bwrap or none
+    function_network: str = "host"  # of functions in a sandbox: host or none
+    function_user: str = ""  # that functions run as where the server runs as root; "" is nobody
     endpoints: Mapping[str, str] = {}  # other services' endpoints, by signing name
 
+
+SANDBOXES: Final = ("auto", "bwrap", "none")
+FUNCTION_NETWORKS: Final = ("host", "none")
 
 _TEXT_TO_BOOL: Final = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 
@@ -82,6 +88,10 @@ def _checked(values: Mapping[str, Any]) -> Settings:
                 read[name] = _flag(name, value)
             case "data":
                 read[name] = _folder(name, value)
+            case "sandbox":
+                read[name] = _one_of(name, value, SANDBOXES)
+            case "function_network":
+                read[name] = _one_of(name, value, FUNCTION_NETWORKS)
             case "endpoints":
                 read[name] = _endpoints(value)
             case _:
@@ -137,6 +147,12 @@ def _flag(name: str, value: Any) -> bool:
     if flag is None:
         raise SettingsError(f"{name} is {value!r}; give true or false")
     return flag
+
+
+def _one_of(name: str, value: Any, accepted: tuple[str, ...]) -> str:
+    if value not in accepted:
+        raise SettingsError(f"{name} is {value!r}; give {', '.join(accepted[:-1])} or {accepted[-1]}")
+    return str(value)
 
 
 def _text(name: str, value: Any) -> str:

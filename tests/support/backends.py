@@ -39,6 +39,11 @@ class Backend:
         with self._changed:
             return {path for path in self._arrived if path.startswith(prefix)}
 
+    @property
+    def paths(self) -> list[str]:
+        """What was asked for, in order of arrival."""
+        return list(self._arrived)
+
     def wait_for(self, prefix: str, count: int) -> None:
         """Wait until so many requests have come."""
         with self._changed:

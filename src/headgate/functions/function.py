@@ -14,11 +14,14 @@ from headgate.functions.call import PendingCall
 from headgate.functions.environment import State
 from headgate.functions.environment_process import EnvironmentProcess
 from headgate.functions.errors import Throttled
+from headgate.functions.isolation import Isolation
 from headgate.functions.limits import RuntimeLimits
 from headgate.functions.logs import EnvironmentLog, LogSink, log_stream_name, report
 from headgate.functions.outcomes import StartFailure
-from headgate.functions.parent import RUNTIME_DIR, SITE_PACKAGES, Parent, Settings
+from headgate.functions.parent import Parent, Settings
+from headgate.functions.placement import Placement, place
 from headgate.functions.pool import GROW_AFTER_S, Pool
+from headgate.functions.sandbox import SITE_PACKAGES
 from headgate.functions.variables import function_variables
 from headgate.model.invocation import FunctionSpec
 from headgate.model.provisioned import Provisioned
@@ -34,14 +37,15 @@ class Host(Protocol):
     limits: RuntimeLimits
     logs: LogSink
     endpoint_url: str
+    isolation: Isolation
 
     def next_number(self) -> int:
         """A number that no parent and no environment had before."""
         ...
 
-    def new_folder(self, number: int) -> Path: ...
-
-    def take_parent(self) -> Parent: ...
+    def take_parent(self, spec: FunctionSpec) -> tuple[Parent, Path]:
+        """A process for the function, and a folder of its own."""
+        ...
 
     def end_parent(self, parent: Parent, folder: Path) -> None:
         """See to it that the process and its folder go."""
@@ -69,6 +73,7 @@ class Function:
         self._parent: Parent | None = None
         self._parent_is_ready = False
         self._parent_folder = Path()
+        self._placement: Placement | None = None  # of the parent
         self._parent_log: EnvironmentLog | None = None
         self._init_timer: asyncio.TimerHandle | None = None
         self._import_first = True
@@ -210,9 +215,14 @@ class Function:
         if self._parent is None:
             self._start_parent(log)
         if self._parent is not None and self._parent_is_ready:
-            environment.start(self._parent, self._parent_folder / str(number))
+            self._start_in_parent(environment)
         else:
             self._parentless[number] = environment
+
+    def _start_in_parent(self, environment: EnvironmentProcess) -> None:
+        assert self._parent is not None
+        assert self._placement is not None
+        environment.start(self._parent, self._placement.folder / str(environment.number))
 
     def _end(self) -> None:
         if self._ended:
@@ -280,31 +290,32 @@ class Function:
     # The parent, and what it tells.
 
     def _start_parent(self, log: EnvironmentLog) -> None:
-        number = self._host.next_number()
-        self._parent_folder = self._host.new_folder(number)
-        temporary = self._parent_folder / "init"
-        temporary.mkdir()
+        isolation = self._host.isolation
+        self._parent, self._parent_folder = self._host.take_parent(self.spec)
+        self._placement = placement = place(self.spec, self._parent_folder, isolation)
         self._parent_log = log
         self._parent_is_ready = False
-        self._parent = self._host.take_parent()
         self._init_timer = self._loop.call_later(self._limits.init_s, self._on_init_timeout)
         variables = function_variables(
-            self.spec,
+            placement.spec,
             initialization="provisioned-concurrency" if self._kept else "on-demand",
             log_stream=log.stream,
-            temporary=temporary,
-            runtime_dir=RUNTIME_DIR,
+            temporary=placement.folder / "init",
+            runtime_dir=placement.runtime_dir,
             endpoint_url=self._host.endpoint_url,
         )
         settings = Settings(
-            code_dir=str(self.spec.code_dir),
+            code_dir=str(placement.spec.code_dir),
             handler=self.spec.handler,
             memory_mb=self.spec.memory_mb,
             import_first=self._import_first,
             variables=variables,
-            folder=str(self._parent_folder),
+            folder=str(placement.folder),
             site_packages=SITE_PACKAGES,
-            server_pid=os.getpid(),
+            server_pid=0 if isolation.sandbox is not None else os.getpid(),
+            user=None if isolation.account is None else (isolation.account.uid, isolation.account.gid),
+            max_processes=placement.max_processes,
+            max_file_bytes=placement.max_file_bytes,
         )
         self._parent.become(self, settings)
 
@@ -342,8 +353,8 @@ class Function:
             self._parent_log.finish_line()
         self._parent_is_ready = True
         parentless, self._parentless = self._parentless, {}
-        for number, environment in parentless.items():
-            environment.start(self._parent, self._parent_folder / str(number))
+        for environment in parentless.values():
+            self._start_in_parent(environment)
 
     def parent_unforkable(self, why: str) -> None:
         _log.info("%s: each environment imports for itself, as the import left %s", self.spec.arn, why)

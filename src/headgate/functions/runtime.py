@@ -19,9 +19,11 @@ from typing import Final
 from headgate.functions.call import PendingCall
 from headgate.functions.errors import Throttled
 from headgate.functions.function import Function
+from headgate.functions.isolation import Isolation
 from headgate.functions.limits import RuntimeLimits
 from headgate.functions.logs import LogSink
-from headgate.functions.parent import Parent
+from headgate.functions.parent import Parent, ParentCommand
+from headgate.functions.spare import Spare
 from headgate.model.invocation import FunctionSpec, Invocation, Outcome
 from headgate.model.provisioned import Provisioned
 
@@ -29,6 +31,7 @@ __all__ = ["FunctionRuntime", "LogSink", "RuntimeLimits", "Throttled", "supports
 
 _PARENT_END_S: Final = 2.0  # for killing and reaping its descendants
 _DEFAULT_LIMITS: Final = RuntimeLimits()
+_DEFAULT_ISOLATION: Final = Isolation()
 _SPARE_AFTER_S: Final = 0.2  # so that it does not compete with the start that took the last one
 
 
@@ -41,17 +44,24 @@ class FunctionRuntime:
     """The functions of one server process. Used from one event loop; made anywhere."""
 
     def __init__(
-        self, *, work_dir: Path, logs: LogSink, limits: RuntimeLimits = _DEFAULT_LIMITS, endpoint_url: str = ""
+        self,
+        *,
+        work_dir: Path,
+        logs: LogSink,
+        limits: RuntimeLimits = _DEFAULT_LIMITS,
+        endpoint_url: str = "",
+        isolation: Isolation = _DEFAULT_ISOLATION,
     ) -> None:
         """`work_dir` holds functions' temporary folders; `endpoint_url` is where AWS clients in functions call."""
         self.limits = limits
         self.logs = logs
         self.endpoint_url = endpoint_url
+        self.isolation = isolation
         self._folder = work_dir / f"functions-{os.getpid()}-{id(self):x}"
         self._functions: dict[str, Function] = {}
         self._retired: set[Function] = set()
         self._numbers = itertools.count(1)
-        self._spare: Parent | None = None
+        self._spare: Spare | None = None
         self._spare_timer: asyncio.TimerHandle | None = None
         self._ending: set[asyncio.Task[None]] = set()
         self._closing = False
@@ -115,8 +125,16 @@ class FunctionRuntime:
         if self._spare_timer is not None:
             self._spare_timer.cancel()
             self._spare_timer = None
-        if self.limits.keep_spare_parent and not self._closing and (self._spare is None or self._spare.ended):
-            self._spare = Parent()
+        if self.limits.keep_spare_parent and not self._closing:
+            if self._spare is not None and self._spare.parent.ended:
+                self._end_spare()
+            if self._spare is None:
+                self._spare = Spare(self.isolation, self.new_folder(self.next_number()))
+
+    def _end_spare(self) -> None:
+        spare, self._spare = self._spare, None
+        if spare is not None:
+            self.end_parent(spare.parent, spare.home)
 
     def retire(self, key: str) -> None:
         """End a function version's environments: idle ones now, busy ones after their call.
@@ -141,9 +159,7 @@ class FunctionRuntime:
                 await asyncio.wait_for(self._all_ended.wait(), self.limits.drain_s)
         for function in list(self._retired):
             function.kill()
-        if self._spare is not None:
-            self.end_parent(self._spare, self._folder)
-            self._spare = None
+        self._end_spare()
         while self._ending:
             await asyncio.wait(self._ending)
         await asyncio.to_thread(shutil.rmtree, self._folder, ignore_errors=True)
@@ -162,13 +178,20 @@ class FunctionRuntime:
     def new_folder(self, number: int) -> Path:
         folder = self._folder / str(number)
         folder.mkdir(parents=True, mode=0o700)
+        account = self.isolation.account
+        if account is not None:
+            self._folder.chmod(0o711)
+            os.chown(folder, account.uid, account.gid)
         return folder
 
-    def take_parent(self) -> Parent:
-        parent, self._spare = self._spare, None
+    def take_parent(self, spec: FunctionSpec) -> tuple[Parent, Path]:
         if self._spare_timer is None:
             self._spare_timer = asyncio.get_running_loop().call_later(_SPARE_AFTER_S, self.start_spare)
-        return parent if parent is not None and not parent.ended else Parent()
+        spare = self._spare
+        if spare is not None and spare.serves(spec):
+            self._spare = None
+            return spare.parent, spare.home
+        return Parent(ParentCommand.of(spec, self.isolation)), self.new_folder(self.next_number())
 
     def end_parent(self, parent: Parent, folder: Path) -> None:
         task = asyncio.get_running_loop().create_task(_end(parent, folder))

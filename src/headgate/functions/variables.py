@@ -52,6 +52,6 @@ def function_variables(
     if endpoint_url:
         variables["AWS_ENDPOINT_URL"] = endpoint_url
     variables |= spec.environment
-    # There is no /tmp of its own: these are what programs ask for one.
+    # Each environment has a temporary folder of its own: these are what programs ask for one.
     variables |= dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(temporary))
     return variables

@@ -14,7 +14,7 @@ FORK = 2  # JSON {"number", "stream", "folder"}; with it come two descriptors: t
 READY = 3  # empty; an environment says so too, when it can take its first call
 UNFORKABLE = 4  # the import left something that a fork must not share: the payload says what, as text
 INIT_ERROR = 5  # Lambda's error document; an environment that imports for itself says so too
-FORKED = 6  # NUMBER_AND_VALUE: the environment's number and process id
+FORKED = 6  # NUMBER_AND_VALUE: the environment's number and process id; with it comes a descriptor of the process
 EXITED = 7  # NUMBER_AND_VALUE: the environment's number and wait status
 
 # Between the server and an environment.
