@@ -14,7 +14,7 @@ import signal
 import socket
 import tempfile
 import time
-from collections.abc import Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextlib import contextmanager
 from math import ceil
 from pathlib import Path
@@ -24,13 +24,16 @@ import uvicorn
 
 from headgate import __version__
 from headgate.control import apigateway, lambda_, sts
+from headgate.control.code_links import CodeLinks
 from headgate.control.dispatch import Dispatcher, OwnService
 from headgate.control.function_service import FunctionService
 from headgate.control.lambda_.ports import Invoked
 from headgate.control.old_code import COLLECT_EVERY_S, delete_old_code, discard_old_folders
 from headgate.control.publishing import Publisher
+from headgate.dataplane.function_url.published import FunctionUrls
 from headgate.dataplane.pipeline import serve
 from headgate.dataplane.ports import Functions, HttpClient
+from headgate.dataplane.signature import verifier
 from headgate.dataplane.snapshot import Stages
 from headgate.dataplane.throttle import Buckets
 from headgate.functions.directory import FunctionDirectory
@@ -39,6 +42,7 @@ from headgate.model.arn import FunctionRef
 from headgate.model.call import Call, Response
 from headgate.model.function import FunctionVersion
 from headgate.model.scope import Scope
+from headgate.server.aws_calls import call_aws
 from headgate.server.bridge import MotoBridge
 from headgate.server.control_app import ControlApp
 from headgate.server.forward import EndpointForwarder
@@ -47,6 +51,8 @@ from headgate.server.http_limits import HttpLimits
 from headgate.server.listener import GatewayServer
 from headgate.settings import Settings
 from headgate.store.folder import DataFolder, DataFolderError
+from headgate.store.key import find_key
+from headgate.store.sealing import Sealed
 from headgate.store.sqlite import SqliteStore
 from headgate.telemetry.log_files import LogFiles
 from headgate.wire.services import load
@@ -72,6 +78,8 @@ class Server:
         self._stages = Stages()
         self._buckets = Buckets()
         self._directory = FunctionDirectory()
+        self._function_urls = FunctionUrls()
+        self._code_links = CodeLinks()
 
     def __repr__(self) -> str:
         return f"<Server control :{self.port}, gateway :{self.gateway_port}, {self._stages}>"
@@ -100,8 +108,9 @@ class Server:
             self._folder = DataFolder(self._root)
         except DataFolderError as error:
             raise StartError(str(error)) from error
-        self._publisher = Publisher(self._stages, self._directory, self._buckets, self._retire)
+        self._publisher = Publisher(self._stages, self._directory, self._buckets, self._retire, self._function_urls)
         self._store = SqliteStore(self._folder.database, self._publisher.prepare, durable=not settings.ephemeral)
+        self._store.sealing = Sealed(await self._key())
         self._logs = LogFiles(self._root / "logs")
         self._runtime = FunctionRuntime(
             work_dir=self._root / "run",
@@ -126,10 +135,25 @@ class Server:
 
         if self._directory:
             self._runtime.start_spare()  # the first call of a function after a restart then need not wait for one
-        self._ports = GatewayPorts(self._http, self._function_service)
+        self._ports = GatewayPorts(
+            self._http,
+            self._function_service,
+            self._function_urls,
+            verifier(settings.function_url_access_key, settings.function_url_secret_key, "lambda"),
+        )
         self._gateway = GatewayServer(self.answer, HttpLimits(), _log_defect)
         await self._gateway.start(settings.gateway_host, self.gateway_port, sock=gateway_socket)
         await self._start_control()
+
+    async def _key(self) -> bytes:
+        """What secrets are sealed with. Raises StartError."""
+        key_file = Path(self.settings.key_file) if self.settings.key_file else None
+        try:
+            return await self._store.write(lambda tx: find_key(tx, self._root, self.settings.key, key_file))
+        except DataFolderError as error:
+            self._store.close()
+            self._folder.close()
+            raise StartError(str(error)) from error
 
     def answer(self, call: Call) -> Coroutine[Any, Any, Response]:
         """The gateway's handler."""
@@ -159,8 +183,19 @@ class Server:
         await self._store.write(lambda tx: tx.clear())
         await self._bridge.reset()
 
+    async def code(self, path: str, query: str) -> bytes | None:
+        """The zip that a link opens; None where the link is not valid."""
+        digest = self._code_links.opened_by(path, query, time.time())
+        return None if digest is None else await self._store.read(lambda tx: tx.get_blob(digest))
+
     def _retire(self, version: FunctionVersion) -> None:
         self._function_service.retire(version)
+
+    def _code_location(self, digest: str, now: float) -> str:
+        return _url(self.settings.host, self.port) + self._code_links.path(digest, now)
+
+    def _function_url(self, url_id: str, region: str) -> str:
+        return f"http://{url_id}.lambda-url.{region}.localhost:{self.gateway_port}/"
 
     async def _start_control(self) -> None:
         dispatcher = Dispatcher(
@@ -169,7 +204,14 @@ class Server:
                 "apigateway": OwnService(apigateway.OPERATIONS),
                 "lambda": OwnService(
                     lambda_.OPERATIONS,
-                    ports=_LambdaPorts(self._store, self._function_service, self._bridge, self.settings.account_id),
+                    ports=_LambdaPorts(
+                        self._store,
+                        self._function_service,
+                        self._bridge,
+                        self.settings.account_id,
+                        self._code_location,
+                        self._function_url,
+                    ),
                 ),
                 "sts": OwnService(sts.OPERATIONS, bridged_otherwise=True),
             },
@@ -196,11 +238,19 @@ class Server:
 class GatewayPorts:
     """The outside acts of a request; see `dataplane.ports.Ports`."""
 
-    __slots__ = ("functions", "http")
+    __slots__ = ("function_urls", "functions", "http", "verify_signature")
 
-    def __init__(self, http: HttpClient, functions: Functions) -> None:
+    def __init__(
+        self,
+        http: HttpClient,
+        functions: Functions,
+        function_urls: FunctionUrls,
+        verify_signature: Callable[[Call, str], str | None],
+    ) -> None:
         self.http: Final = http
         self.functions: Final = functions
+        self.function_urls: Final = function_urls
+        self.verify_signature: Final = verify_signature
 
     def draw(self) -> float:
         return random.random() * 100.0
@@ -212,8 +262,18 @@ class GatewayPorts:
 class _LambdaPorts:
     """What Lambda's operations need; see `control.lambda_.ports`."""
 
-    def __init__(self, store: SqliteStore, functions: FunctionService, bridge: MotoBridge, account_id: str) -> None:
+    def __init__(
+        self,
+        store: SqliteStore,
+        functions: FunctionService,
+        bridge: MotoBridge,
+        account_id: str,
+        code_location: Callable[[str, float], str],
+        function_url: Callable[[str, str], str],
+    ) -> None:
         self.store: Final = store
+        self.code_location: Final = code_location
+        self.function_url: Final = function_url
         self._functions = functions
         self._bridge = bridge
         self._account_id = account_id
@@ -231,6 +291,9 @@ class _LambdaPorts:
 
     def supports_runtime(self, runtime: str) -> bool:
         return supports(runtime)
+
+    async def call_aws(self, service: str, operation: str, params: Mapping[str, Any], scope: Scope) -> dict[str, Any]:
+        return await call_aws(self._bridge, service, operation, params, scope)
 
 
 class _ControlListener(uvicorn.Server):

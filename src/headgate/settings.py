@@ -29,6 +29,10 @@ class Settings(Value, frozen=True):
     account_id: str = "000000000000"  # of requests whose access key names none; 12 digits
     drain_s: float = 20.0  # seconds that running requests have at a stop
     max_environments: int = 10  # execution environments of one function version
+    key: str = ""  # what secrets are encrypted with: 32 bytes in base64 or hexadecimal; from the environment alone
+    key_file: Path | None = None  # holds such a key; without either it is `key` in the data folder
+    function_url_access_key: str = ""  # with the next: who may call function URLs of type AWS_IAM; "" for nobody
+    function_url_secret_key: str = ""
     endpoints: Mapping[str, str] = {}  # other services' endpoints, by signing name
 
 
@@ -55,6 +59,10 @@ def _read_file(path: Path) -> dict[str, Any]:
         raise SettingsError(f"cannot read the configuration file {path}: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsError(f"the configuration file {path} is not TOML: {error}") from error
+    if "key" in values:
+        raise SettingsError(
+            f"key stands in the configuration file {path}; give it by HEADGATE_KEY, or in a file that key_file names"
+        )
     unknown = sorted(set(values) - set(Settings.__struct_fields__))
     if unknown:
         known = ", ".join(Settings.__struct_fields__)
@@ -76,6 +84,8 @@ def _checked(values: Mapping[str, Any]) -> Settings:
                 read[name] = _flag(name, value)
             case "data":
                 read[name] = _folder(name, value)
+            case "key_file":
+                read[name] = _folder(name, value, "a file")
             case "endpoints":
                 read[name] = _endpoints(value)
             case _:
@@ -91,6 +101,8 @@ def _checked(values: Mapping[str, Any]) -> Settings:
             f"host is {settings.host!r}; the control plane has no authentication yet and binds loopback addresses only "
             "(127.0.0.1, ::1). The gateway alone may listen elsewhere: --gateway-host"
         )
+    if bool(settings.function_url_access_key) != bool(settings.function_url_secret_key):
+        raise SettingsError("function_url_access_key and function_url_secret_key go together; give both or neither")
     if settings.port and settings.port == settings.gateway_port:
         raise SettingsError(f"port and gateway_port are both {settings.port}; they must differ")
     return settings
@@ -131,10 +143,10 @@ def _text(name: str, value: Any) -> str:
     return value
 
 
-def _folder(name: str, value: Any) -> Path:
+def _folder(name: str, value: Any, what: str = "a folder") -> Path:
     text = _text(name, str(value) if isinstance(value, Path) else value)
     if not text or "\0" in text:  # an empty name would be the current folder
-        raise SettingsError(f"{name} is {text!r}; give the name of a folder")
+        raise SettingsError(f"{name} is {text!r}; give the name of {what}")
     try:
         return Path(text).expanduser()
     except RuntimeError as error:

@@ -4,12 +4,14 @@ import logging
 from collections.abc import Callable, Sequence
 
 from headgate.dataplane.compile import CompileError, compile_stage
+from headgate.dataplane.function_url.published import FunctionUrls, PublishedUrl, published
 from headgate.dataplane.snapshot import Stages, StageSnapshot
 from headgate.dataplane.throttle import Buckets
 from headgate.functions.directory import FunctionDirectory, PublishedFunction
 from headgate.model.deployment import Definition
 from headgate.model.errors import ApiError
 from headgate.model.function import Alias, FunctionPolicy, FunctionRecord, FunctionVersion
+from headgate.model.function_url import FunctionUrl
 from headgate.model.rest_api import RestApi
 from headgate.model.stage import Stage
 from headgate.store.transaction import Change, Transaction
@@ -17,7 +19,8 @@ from headgate.store.transaction import Change, Transaction
 _log = logging.getLogger("headgate.publishing")
 
 _FunctionKey = tuple[str, str, str]
-_FUNCTION_KINDS = (FunctionRecord, FunctionVersion, Alias, FunctionPolicy)
+_Published = tuple[PublishedFunction | None, Sequence[PublishedUrl]]  # a function and its URLs
+_FUNCTION_KINDS = (FunctionRecord, FunctionVersion, Alias, FunctionPolicy, FunctionUrl)
 
 
 class Publisher:
@@ -29,11 +32,13 @@ class Publisher:
         functions: FunctionDirectory,
         buckets: Buckets,
         retire: Callable[[FunctionVersion], None],
+        urls: FunctionUrls,
     ) -> None:
         self._stages = stages
         self._functions = functions
         self._buckets = buckets
         self._retire = retire
+        self._urls = urls
         self._api_ids: frozenset[str] = frozenset()
 
     def load(self, tx: Transaction) -> Callable[[], None]:
@@ -56,7 +61,7 @@ class Publisher:
     def prepare(self, tx: Transaction, changes: Sequence[Change]) -> Callable[[], None]:
         """Compile what these changes touch; see `store.Prepare`. Raises ApiError for a stage that cannot be served."""
         stages: dict[tuple[str, str], StageSnapshot | None] = {}
-        functions: dict[_FunctionKey, PublishedFunction | None] = {}
+        functions: dict[_FunctionKey, _Published] = {}
         added: set[str] = set()
         removed: set[str] = set()
         for change in changes:
@@ -77,13 +82,14 @@ class Publisher:
     def _publish(
         self,
         stages: dict[tuple[str, str], StageSnapshot | None],
-        functions: dict[_FunctionKey, PublishedFunction | None],
+        functions: dict[_FunctionKey, _Published],
         added: frozenset[str],
         removed: frozenset[str],
     ) -> None:
         # Functions first: a stage published with them may refer to a version that is new too.
-        for key, function in functions.items():
+        for key, (function, urls) in functions.items():
             before = self._functions.publish(key, function)
+            self._urls.publish(key, urls)
             for version in _gone(before, function):
                 self._retire(version)
         self._api_ids = (self._api_ids | added) - removed
@@ -115,14 +121,16 @@ class Publisher:
         return compile_stage(stage, definitions, self._buckets)
 
 
-def _function(tx: Transaction, key: _FunctionKey) -> PublishedFunction | None:
+def _function(tx: Transaction, key: _FunctionKey) -> _Published:
     if tx.get(FunctionRecord, *key) is None:
-        return None
-    return PublishedFunction(
+        return None, ()
+    policies = {policy.qualifier: policy.statements for policy in tx.list(FunctionPolicy, *key)}
+    function = PublishedFunction(
         versions={version.version: version for version in tx.list(FunctionVersion, *key)},
         aliases={alias.name: alias for alias in tx.list(Alias, *key)},
-        policies={policy.qualifier: policy.statements for policy in tx.list(FunctionPolicy, *key)},
+        policies=policies,
     )
+    return function, [published(url, policies) for url in tx.list(FunctionUrl, *key)]
 
 
 def _gone(before: PublishedFunction | None, after: PublishedFunction | None) -> list[FunctionVersion]:

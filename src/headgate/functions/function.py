@@ -14,6 +14,7 @@ from headgate.functions.call import PendingCall
 from headgate.functions.environment import State
 from headgate.functions.environment_process import EnvironmentProcess
 from headgate.functions.errors import Throttled
+from headgate.functions.layers import python_paths
 from headgate.functions.limits import RuntimeLimits
 from headgate.functions.logs import EnvironmentLog, LogSink, log_stream_name, report
 from headgate.functions.outcomes import StartFailure
@@ -267,6 +268,7 @@ class Function:
             variables=variables,
             folder=str(self._parent_folder),
             site_packages=SITE_PACKAGES,
+            layer_paths=python_paths(self.spec),
             server_pid=os.getpid(),
         )
         self._parent.become(self, settings)

@@ -39,6 +39,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     variables: dict[str, str]
     folder: str  # holds its environments' temporary folders, and is removed with the process
     site_packages: list[str]
+    layer_paths: list[str]  # on `sys.path` after the code
     server_pid: int
 
 

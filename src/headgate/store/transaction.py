@@ -7,6 +7,9 @@ from typing import Final, Protocol, TypeVar
 from headgate.model.account import Account
 from headgate.model.deployment import Definition, Deployment
 from headgate.model.function import Alias, FunctionPolicy, FunctionRecord, FunctionVersion
+from headgate.model.function_url import FunctionUrl
+from headgate.model.key_check import KeyCheck
+from headgate.model.layer import Layer, LayerPolicy, LayerVersion
 from headgate.model.rest_api import Resource, RestApi
 from headgate.model.stage import Stage
 from headgate.model.value import Value
@@ -25,6 +28,11 @@ KINDS: Final[dict[type[Value], str]] = {
     FunctionVersion: "function_version",  # account id, region, name, version
     Alias: "alias",  # account id, region, function name, alias name
     FunctionPolicy: "function_policy",  # account id, region, function name, qualifier
+    FunctionUrl: "function_url",  # account id, region, function name, alias or ""
+    KeyCheck: "key_check",  # one document, with an empty key
+    Layer: "layer",  # account id, region, name
+    LayerVersion: "layer_version",  # account id, region, name, version
+    LayerPolicy: "layer_policy",  # account id, region, name, version
 }
 """Each kind's name in the store, and what its key is made of."""
 

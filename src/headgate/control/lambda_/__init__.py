@@ -3,11 +3,24 @@
 from typing import Final
 
 from headgate.control.context import Act, OperationTable, Read, Write
-from headgate.control.lambda_ import aliases, code, configuration, functions, invoke, policy, standing, tags, versions
+from headgate.control.lambda_ import (
+    aliases,
+    code,
+    configuration,
+    function_urls,
+    functions,
+    invoke,
+    layer_policy,
+    layers,
+    policy,
+    standing,
+    tags,
+    versions,
+)
 
 OPERATIONS: Final[OperationTable] = {
     "CreateFunction": Act(functions.create_function),
-    "GetFunction": Read(functions.get_function),
+    "GetFunction": Act(functions.get_function),
     "GetFunctionConfiguration": Read(functions.get_function_configuration),
     "ListFunctions": Read(functions.list_functions),
     "DeleteFunction": Write(functions.delete_function),
@@ -27,6 +40,20 @@ OPERATIONS: Final[OperationTable] = {
     "ListTags": Read(tags.list_tags),
     "TagResource": Write(tags.tag_resource),
     "UntagResource": Write(tags.untag_resource),
+    "PublishLayerVersion": Act(layers.publish_layer_version),
+    "GetLayerVersion": Act(layers.get_layer_version),
+    "GetLayerVersionByArn": Act(layers.get_layer_version_by_arn),
+    "ListLayers": Read(layers.list_layers),
+    "ListLayerVersions": Read(layers.list_layer_versions),
+    "DeleteLayerVersion": Write(layers.delete_layer_version),
+    "AddLayerVersionPermission": Write(layer_policy.add_layer_version_permission),
+    "RemoveLayerVersionPermission": Write(layer_policy.remove_layer_version_permission),
+    "GetLayerVersionPolicy": Read(layer_policy.get_layer_version_policy),
+    "CreateFunctionUrlConfig": Act(function_urls.create_function_url_config),
+    "GetFunctionUrlConfig": Act(function_urls.get_function_url_config),
+    "UpdateFunctionUrlConfig": Act(function_urls.update_function_url_config),
+    "DeleteFunctionUrlConfig": Write(function_urls.delete_function_url_config),
+    "ListFunctionUrlConfigs": Act(function_urls.list_function_url_configs),
     "GetAccountSettings": Read(standing.get_account_settings),
     "GetFunctionConcurrency": Read(standing.get_function_concurrency),
     "GetFunctionCodeSigningConfig": Read(standing.get_function_code_signing_config),

@@ -11,6 +11,7 @@ from headgate.control.lambda_.lookup import find_alias, find_function, find_vers
 from headgate.control.lambda_.qualifiers import named_whole
 from headgate.model.arn import FunctionRef
 from headgate.model.function import LATEST, Alias, FunctionPolicy, FunctionVersion, RoutingConfig
+from headgate.model.function_url import FunctionUrl
 from headgate.model.ids import new_revision_id
 from headgate.wire.paging import page_by_marker
 
@@ -82,6 +83,7 @@ def delete_alias(context: Context, request: "shapes.DeleteAliasRequest") -> None
     function = named_whole(context.scope, request["FunctionName"])
     find_function(context, function)
     context.tx.delete(FunctionPolicy, *key_of(function), request["Name"])
+    context.tx.delete(FunctionUrl, *key_of(function), request["Name"])
     context.tx.delete(Alias, *key_of(function), request["Name"])
 
 
