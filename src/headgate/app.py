@@ -16,6 +16,7 @@ import tempfile
 import time
 from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from math import ceil
 from pathlib import Path
 from typing import Any, Final
@@ -29,6 +30,9 @@ from headgate.control.dispatch import Dispatcher, OwnService
 from headgate.control.function_service import FunctionService
 from headgate.control.lambda_.ports import Invoked
 from headgate.control.old_code import COLLECT_EVERY_S, delete_old_code, discard_old_folders
+from headgate.control.polling.poller import Functions as PollerFunctions
+from headgate.control.polling.poller import Pace
+from headgate.control.polling.pollers import Pollers
 from headgate.control.publishing import Publisher
 from headgate.dataplane.function_url.published import FunctionUrls
 from headgate.dataplane.pipeline import serve
@@ -40,6 +44,7 @@ from headgate.functions.directory import FunctionDirectory
 from headgate.functions.runtime import FunctionRuntime, RuntimeLimits, supports
 from headgate.model.arn import FunctionRef
 from headgate.model.call import Call, Response
+from headgate.model.event_source import EventSourceMapping
 from headgate.model.function import FunctionVersion
 from headgate.model.scope import Scope
 from headgate.server.aws_calls import call_aws
@@ -60,6 +65,8 @@ from headgate.wire.services import load
 _log = logging.getLogger("headgate")
 
 _GC_THRESHOLDS: Final = (20_000, 20, 50)
+
+_LONG_POLL_S: Final = 5  # that a receive waits for a message: a stop waits for it too
 
 _LEFT_CALLS_S: Final = 5.0  # at most, at a stop, for function calls whose clients are gone
 
@@ -108,7 +115,9 @@ class Server:
             self._folder = DataFolder(self._root)
         except DataFolderError as error:
             raise StartError(str(error)) from error
-        self._publisher = Publisher(self._stages, self._directory, self._buckets, self._retire, self._function_urls)
+        self._publisher = Publisher(
+            self._stages, self._directory, self._buckets, self._retire, self._function_urls, self._poll
+        )
         self._store = SqliteStore(self._folder.database, self._publisher.prepare, durable=not settings.ephemeral)
         self._store.sealing = Sealed(await self._key())
         self._logs = LogFiles(self._root / "logs")
@@ -128,6 +137,12 @@ class Server:
         )
         self._http = HttpPools()
         self._bridge = MotoBridge(settings.endpoints, EndpointForwarder(self._http))
+        self._pollers = Pollers(
+            partial(call_aws, self._bridge),
+            PollerFunctions(is_there=self._function_service.is_there, invoke=self._invoke_for_queue),
+            # A receive that waits would hold up all that moto is asked for: it has one thread.
+            Pace(wait_s=_LONG_POLL_S) if "sqs" in settings.endpoints else Pace(),
+        )
         (await self._store.read(self._publisher.load))()
         in_use = await self._store.write(delete_old_code)
         await asyncio.to_thread(discard_old_folders, self._root / "code", in_use)
@@ -139,7 +154,7 @@ class Server:
             self._http,
             self._function_service,
             self._function_urls,
-            verifier(settings.function_url_access_key, settings.function_url_secret_key, "lambda"),
+            verifier(*settings.function_url_key.partition(":")[::2], "lambda"),
         )
         self._gateway = GatewayServer(self.answer, HttpLimits(), _log_defect)
         await self._gateway.start(settings.gateway_host, self.gateway_port, sock=gateway_socket)
@@ -163,7 +178,11 @@ class Server:
         """Take nothing new, answer what was taken, end every process, close the store."""
         self._housekeeping.cancel()
         self._control.should_exit = True
-        await asyncio.gather(self._control_task, self._gateway.drain(self.settings.drain_s))
+        await asyncio.gather(
+            self._control_task,
+            self._gateway.drain(self.settings.drain_s),
+            self._pollers.close(min(self.settings.drain_s, _LEFT_CALLS_S)),
+        )
         await self._runtime.close()
         self._http.close()
         await self._logs.close()
@@ -190,6 +209,12 @@ class Server:
 
     def _retire(self, version: FunctionVersion) -> None:
         self._function_service.retire(version)
+
+    def _poll(self, uuid: str, mapping: EventSourceMapping | None) -> None:
+        self._pollers.publish(uuid, mapping)
+
+    async def _invoke_for_queue(self, function: FunctionRef, event: bytes) -> Invoked:
+        return await self._function_service.invoke_by_hand(function, event, client_context="", want_log_tail=False)
 
     def _code_location(self, digest: str, now: float) -> str:
         return _url(self.settings.host, self.port) + self._code_links.path(digest, now)

@@ -31,8 +31,7 @@ class Settings(Value, frozen=True):
     max_environments: int = 10  # execution environments of one function version
     key: str = ""  # what secrets are encrypted with: 32 bytes in base64 or hexadecimal; from the environment alone
     key_file: Path | None = None  # holds such a key; without either it is `key` in the data folder
-    function_url_access_key: str = ""  # with the next: who may call function URLs of type AWS_IAM; "" for nobody
-    function_url_secret_key: str = ""
+    function_url_key: str = ""  # "{access key}:{secret key}" that signs for function URLs of type AWS_IAM; "" for none
     endpoints: Mapping[str, str] = {}  # other services' endpoints, by signing name
 
 
@@ -101,8 +100,9 @@ def _checked(values: Mapping[str, Any]) -> Settings:
             f"host is {settings.host!r}; the control plane has no authentication yet and binds loopback addresses only "
             "(127.0.0.1, ::1). The gateway alone may listen elsewhere: --gateway-host"
         )
-    if bool(settings.function_url_access_key) != bool(settings.function_url_secret_key):
-        raise SettingsError("function_url_access_key and function_url_secret_key go together; give both or neither")
+    if settings.function_url_key and not re.fullmatch(r"\w+:\S+", settings.function_url_key):
+        # It holds a secret, so it is not shown.
+        raise SettingsError("function_url_key must be an access key and a secret key with a colon between them")
     if settings.port and settings.port == settings.gateway_port:
         raise SettingsError(f"port and gateway_port are both {settings.port}; they must differ")
     return settings

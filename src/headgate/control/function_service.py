@@ -81,6 +81,9 @@ class FunctionService:
             ) from error
         return Invoked(executed_version=version.version, outcome=outcome)
 
+    def is_there(self, function: FunctionRef) -> bool:
+        return self._directory.resolve(function, 0.0) is not None
+
     def retire(self, version: FunctionVersion) -> None:
         """A version was changed or deleted: its environments end."""
         key = spec_key(version)

@@ -10,6 +10,7 @@ from headgate.dataplane.throttle import Buckets
 from headgate.functions.directory import FunctionDirectory, PublishedFunction
 from headgate.model.deployment import Definition
 from headgate.model.errors import ApiError
+from headgate.model.event_source import EventSourceMapping
 from headgate.model.function import Alias, FunctionPolicy, FunctionRecord, FunctionVersion
 from headgate.model.function_url import FunctionUrl
 from headgate.model.rest_api import RestApi
@@ -33,12 +34,14 @@ class Publisher:
         buckets: Buckets,
         retire: Callable[[FunctionVersion], None],
         urls: FunctionUrls,
+        poll: Callable[[str, EventSourceMapping | None], None],
     ) -> None:
         self._stages = stages
         self._functions = functions
         self._buckets = buckets
         self._retire = retire
         self._urls = urls
+        self._poll = poll
         self._api_ids: frozenset[str] = frozenset()
 
     def load(self, tx: Transaction) -> Callable[[], None]:
@@ -52,9 +55,12 @@ class Publisher:
         records = tx.list(FunctionRecord)
         functions = {key: _function(tx, key) for key in ((each.account_id, each.region, each.name) for each in records)}
         api_ids = frozenset(api.id for api in tx.list(RestApi))
+        mappings = tx.list(EventSourceMapping)
 
         def publish() -> None:
             self._publish(stages, functions, api_ids, frozenset())
+            for mapping in mappings:
+                self._poll(mapping.uuid, mapping)
 
         return publish
 
@@ -64,18 +70,23 @@ class Publisher:
         functions: dict[_FunctionKey, _Published] = {}
         added: set[str] = set()
         removed: set[str] = set()
+        mappings: dict[str, EventSourceMapping | None] = {}
         for change in changes:
             if change.kind is Stage:
                 api_id, stage_name = change.key
                 stages[api_id, stage_name] = self._recompiled(tx, api_id, stage_name)
             elif change.kind is RestApi:
                 (removed if tx.get(RestApi, *change.key) is None else added).add(change.key[2])
+            elif change.kind is EventSourceMapping:
+                mappings[change.key[2]] = tx.get(EventSourceMapping, *change.key)
             elif change.kind in _FUNCTION_KINDS:
                 account_id, region, name = change.key[:3]
                 functions[account_id, region, name] = _function(tx, (account_id, region, name))
 
         def publish() -> None:
             self._publish(stages, functions, frozenset(added), frozenset(removed))
+            for uuid, mapping in mappings.items():
+                self._poll(uuid, mapping)
 
         return publish
 

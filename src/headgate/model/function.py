@@ -116,6 +116,9 @@ class FunctionRecord(Value, frozen=True):
     last_published: str = ""  # the version published last; "" before the first
     published_fingerprint: str = ""  # what $LATEST was when that was published, without ids and times
     tags: Mapping[str, str] | None = None
+    code_signing_config_arn: str = ""
+    recursive_loop: str = "Terminate"  # or Allow
+    runtime_updates: Mapping[str, str] | None = None  # by version: Auto or FunctionUpdate
 
 
 class RoutingConfig(Value, frozen=True, rename="pascal"):

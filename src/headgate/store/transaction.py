@@ -5,7 +5,9 @@ from collections.abc import Set as AbstractSet
 from typing import Final, Protocol, TypeVar
 
 from headgate.model.account import Account
+from headgate.model.code_signing import CodeSigningConfig
 from headgate.model.deployment import Definition, Deployment
+from headgate.model.event_source import EventSourceMapping
 from headgate.model.function import Alias, FunctionPolicy, FunctionRecord, FunctionVersion
 from headgate.model.function_url import FunctionUrl
 from headgate.model.key_check import KeyCheck
@@ -29,6 +31,8 @@ KINDS: Final[dict[type[Value], str]] = {
     Alias: "alias",  # account id, region, function name, alias name
     FunctionPolicy: "function_policy",  # account id, region, function name, qualifier
     FunctionUrl: "function_url",  # account id, region, function name, alias or ""
+    EventSourceMapping: "event_source_mapping",  # account id, region, UUID
+    CodeSigningConfig: "code_signing_config",  # account id, region, id
     KeyCheck: "key_check",  # one document, with an empty key
     Layer: "layer",  # account id, region, name
     LayerVersion: "layer_version",  # account id, region, name, version

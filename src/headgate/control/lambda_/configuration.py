@@ -181,7 +181,6 @@ _LEAVE_OUT: Final = "leave it out"
 _NOT_SUPPORTED: Final[Mapping[str, str]] = {
     "FileSystemConfigs": _LEAVE_OUT,
     "ImageConfig": _LEAVE_OUT,
-    "CodeSigningConfigArn": _LEAVE_OUT,
     "TenancyConfig": _LEAVE_OUT,
     "CapacityProviderConfig": _LEAVE_OUT,
     "DurableConfig": _LEAVE_OUT,

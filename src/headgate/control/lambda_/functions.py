@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from headgate.control.context import Context
 from headgate.control.lambda_.code import Bundle, put_on, take_code
+from headgate.control.lambda_.code_signing import attachable
 from headgate.control.lambda_.configuration import check_supported, configured
 from headgate.control.lambda_.errors import conflict, invalid, outside_limits
 from headgate.control.lambda_.layer_use import layered
@@ -44,12 +45,18 @@ async def create_function(
     tags = check_tags(request.get("Tags") or {})
     bundle = await take_code(ports, request["Code"], "CreateFunction")
 
+    signing = request.get("CodeSigningConfigArn")
+
     def create(context: Context) -> Mapping[str, Any]:
         if context.tx.get(FunctionRecord, *key_of(function)) is not None:
             raise conflict(f"Function already exist: {function.name}")
         latest = layered(context, put_on(version, bundle), request)
         record = FunctionRecord(
-            name=function.name, account_id=function.account_id, region=function.region, tags=tags or None
+            name=function.name,
+            account_id=function.account_id,
+            region=function.region,
+            tags=tags or None,
+            code_signing_config_arn=attachable(context, signing) if signing else "",
         )
         _keep(context, record, latest, bundle)
         if request.get("Publish"):

@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from headgate.control.context import Context
 from headgate.control.lambda_.code import MAX_ZIP_BYTES
-from headgate.control.lambda_.lookup import find_function, find_version
-from headgate.control.lambda_.qualifiers import named, named_whole
+from headgate.control.lambda_.lookup import find_function
+from headgate.control.lambda_.qualifiers import named_whole
 from headgate.functions.bundle import MAX_UNZIPPED_BYTES
-from headgate.model.function import LATEST, FunctionRecord, FunctionVersion
+from headgate.model.function import FunctionRecord, FunctionVersion
 
 if TYPE_CHECKING:
     from headgate.wire.shapes import lambda_ as shapes
@@ -39,21 +39,3 @@ def get_function_concurrency(context: Context, request: "shapes.GetFunctionConcu
     """Nothing is reserved, which Lambda says by an empty answer."""
     find_function(context, named_whole(context.scope, request["FunctionName"]))
     return {}
-
-
-def get_function_code_signing_config(
-    context: Context, request: "shapes.GetFunctionCodeSigningConfigRequest"
-) -> Mapping[str, Any]:
-    """No function has one; the members are required by the service model."""
-    function = named_whole(context.scope, request["FunctionName"])
-    find_function(context, function)
-    return {"FunctionName": function.name, "CodeSigningConfigArn": ""}
-
-
-def get_runtime_management_config(
-    context: Context, request: "shapes.GetRuntimeManagementConfigRequest"
-) -> Mapping[str, Any]:
-    """Runtimes are what the machine has, so they are as new as it keeps them."""
-    function = named(context.scope, request["FunctionName"], request.get("Qualifier"))
-    version = find_version(context, function)
-    return {"UpdateRuntimeOn": "Auto", "FunctionArn": f"{version.function_arn}:{function.qualifier or LATEST}"}

@@ -144,7 +144,6 @@ def test_a_setting_has_its_limits(play: Play, members: dict[str, Any], message: 
         ({"SnapStart": {"ApplyOn": "PublishedVersions"}}, "SnapStart.ApplyOn PublishedVersions is not supported"),
         ({"FileSystemConfigs": [{"Arn": "a", "LocalMountPath": "/mnt/a"}]}, "FileSystemConfigs [{'Arn': 'a'"),
         ({"ImageConfig": {"Command": ["run"]}}, "ImageConfig {'Command': ['run']} is not supported"),
-        ({"CodeSigningConfigArn": "arn:csc"}, "CodeSigningConfigArn arn:csc is not supported"),
         ({"PublishTo": "LATEST_PUBLISHED"}, "PublishTo LATEST_PUBLISHED is not supported by Headgate: use Publish"),
         (
             {"Runtime": "nodejs22.x"},
