@@ -56,7 +56,7 @@ def invoke(server: RunningServer, name: str, event: Any = None, **options: Any) 
 
 def archive(files: Mapping[str, str]) -> bytes:
     buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as writer:
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as writer:
         for name, text in files.items():
             writer.writestr(name, text)
     return buffer.getvalue()
