@@ -90,7 +90,9 @@ def failed_ids(answer: bytes, ids: frozenset[str]) -> frozenset[str]:
     if not isinstance(failures, list):
         return ids
     named = frozenset(str(each.get("itemIdentifier")) if isinstance(each, dict) else "" for each in failures)
-    return min(named, ids)
+    if not named.issubset(ids):
+        return ids
+    return named
 
 
 def _attribute(value: Mapping[str, Any]) -> dict[str, Any]:
