@@ -16,7 +16,7 @@ from support.apis import Refused, fields, refusal, status
 from support.lambdas import a_function, arn_of, conflict, invalid, missing, new_name
 from support.server import RunningServer
 
-WAIT_S = 15
+WAIT_S = 60
 
 # Passes each event on to the queue in OUT, then does what the bodies say. Without an SDK, which takes long to import.
 RELAY = """
