@@ -34,6 +34,9 @@ class Settings(Value, frozen=True):
     sandbox: str = "auto"  # around functions: auto, bwrap or none
     function_network: str = "host"  # of functions in a sandbox: host or none
     function_user: str = ""  # that functions run as where the server runs as root; "" is nobody
+    key: str = ""  # what secrets are encrypted with: 32 bytes in base64 or hexadecimal; from the environment alone
+    key_file: Path | None = None  # holds such a key; without either it is `key` in the data folder
+    function_url_key: str = ""  # "{access key}:{secret key}" that signs for function URLs of type AWS_IAM; "" for none
     endpoints: Mapping[str, str] = {}  # other services' endpoints, by signing name
 
 
@@ -63,6 +66,10 @@ def _read_file(path: Path) -> dict[str, Any]:
         raise SettingsError(f"cannot read the configuration file {path}: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsError(f"the configuration file {path} is not TOML: {error}") from error
+    if "key" in values:
+        raise SettingsError(
+            f"key stands in the configuration file {path}; give it by HEADGATE_KEY, or in a file that key_file names"
+        )
     unknown = sorted(set(values) - set(Settings.__struct_fields__))
     if unknown:
         known = ", ".join(Settings.__struct_fields__)
@@ -92,6 +99,8 @@ def _checked(values: Mapping[str, Any]) -> Settings:
                 read[name] = _one_of(name, value, SANDBOXES)
             case "function_network":
                 read[name] = _one_of(name, value, FUNCTION_NETWORKS)
+            case "key_file":
+                read[name] = _folder(name, value, "a file")
             case "endpoints":
                 read[name] = _endpoints(value)
             case _:
@@ -107,6 +116,9 @@ def _checked(values: Mapping[str, Any]) -> Settings:
             f"host is {settings.host!r}; the control plane has no authentication yet and binds loopback addresses only "
             "(127.0.0.1, ::1). The gateway alone may listen elsewhere: --gateway-host"
         )
+    if settings.function_url_key and not re.fullmatch(r"\w+:\S+", settings.function_url_key):
+        # It holds a secret, so it is not shown.
+        raise SettingsError("function_url_key must be an access key and a secret key with a colon between them")
     if settings.port and settings.port == settings.gateway_port:
         raise SettingsError(f"port and gateway_port are both {settings.port}; they must differ")
     return settings
@@ -161,10 +173,10 @@ def _text(name: str, value: Any) -> str:
     return value
 
 
-def _folder(name: str, value: Any) -> Path:
+def _folder(name: str, value: Any, what: str = "a folder") -> Path:
     text = _text(name, str(value) if isinstance(value, Path) else value)
     if not text or "\0" in text:  # an empty name would be the current folder
-        raise SettingsError(f"{name} is {text!r}; give the name of a folder")
+        raise SettingsError(f"{name} is {text!r}; give the name of {what}")
     try:
         return Path(text).expanduser()
     except RuntimeError as error:

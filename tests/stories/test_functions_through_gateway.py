@@ -413,9 +413,7 @@ def test_new_code_answers_the_first_call_after_the_update_was_answered(server: R
 
 def test_the_processes_of_replaced_and_deleted_code_end() -> None:
     pid = "import os\n\ndef handle(event, context):\n    return {'body': str(os.getpid())}\n"
-    with running(
-        "--ephemeral", "--sandbox", "none"
-    ) as server:  # a sandbox has numbers of its own
+    with running("--ephemeral", "--sandbox", "none") as server:  # a sandbox has numbers of its own
         api = _served(server, "process", pid)
         functions = server.client("lambda")
 

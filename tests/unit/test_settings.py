@@ -34,11 +34,13 @@ _SAID: dict[str, tuple[str, str, Any]] = {
     "max_environments": ("3", "max_environments = 3", 3),
     "concurrency": ("50", "concurrency = 50", 50),
     "event_retry_s": ("0.5, 2", "event_retry_s = [0.5, 2]", (0.5, 2.0)),
+    "key_file": ("/run/secrets/key", 'key_file = "/run/secrets/key"', Path("/run/secrets/key")),
+    "function_url_key": ("AKID:secret", 'function_url_key = "AKID:secret"', "AKID:secret"),
 }
 
 
-def test_every_setting_but_the_endpoints_is_in_this_table() -> None:
-    assert {*_SAID, "endpoints"} == set(Settings.__struct_fields__)
+def test_every_setting_but_the_endpoints_and_the_key_is_in_this_table() -> None:
+    assert {*_SAID, "endpoints", "key"} == set(Settings.__struct_fields__)
 
 
 @pytest.mark.parametrize("name", _SAID)
@@ -53,6 +55,20 @@ def test_a_setting_is_read_from_the_file(name: str, tmp_path: Path) -> None:
     _, line, value = _SAID[name]
 
     assert getattr(load_settings({}, {}, _file(tmp_path, line)), name) == value
+
+
+def test_the_key_is_read_from_the_environment_and_never_from_the_file(tmp_path: Path) -> None:
+    assert load_settings({}, {"HEADGATE_KEY": "x"}, None).key == "x"
+    with pytest.raises(SettingsError, match="give it by HEADGATE_KEY, or in a file that key_file names"):
+        load_settings({}, {}, _file(tmp_path, 'key = "x"'))
+
+
+@pytest.mark.parametrize("text", ["AKID", ":secret", "AKID:", "A KID:secret"])
+def test_half_a_key_for_function_urls_is_refused_without_showing_it(text: str) -> None:
+    with pytest.raises(SettingsError) as refused:
+        load_settings({}, {"HEADGATE_FUNCTION_URL_KEY": text}, None)
+
+    assert str(refused.value) == "function_url_key must be an access key and a secret key with a colon between them"
 
 
 def test_endpoints_are_a_table_of_the_file(tmp_path: Path) -> None:

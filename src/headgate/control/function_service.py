@@ -12,6 +12,7 @@ from headgate.control.lambda_.ports import Invoked
 from headgate.dataplane.ports import BackendTimeout, FunctionMissing, FunctionReply, FunctionThrottled
 from headgate.functions.bundle import unpack
 from headgate.functions.directory import FunctionDirectory, event_policy
+from headgate.functions.layers import merge, merged_name
 from headgate.functions.runtime import FunctionRuntime, Throttled
 from headgate.model.arn import FunctionRef
 from headgate.model.event import EventPolicy
@@ -177,13 +178,8 @@ class FunctionService:
             del self._specs[key]
 
     async def _prepare(self, key: str, version: FunctionVersion) -> FunctionSpec:
-        sha256 = version.code_digest
-        code_dir = self._code_root / sha256
-        if not code_dir.is_dir():
-            code = await self._fetch_code(sha256)
-            if code is None:
-                raise RuntimeError(f"the code {sha256} of {version.function_arn} is not in the store")
-            code_dir = await asyncio.to_thread(unpack, code, self._code_root)
+        code_dir = await self._unpacked(version.code_digest, version)
+        layers_dir = await self._layers(version)
         return FunctionSpec(
             key=key,
             name=version.function_name,
@@ -199,7 +195,28 @@ class FunctionService:
             environment=version.environment.variables if version.environment else {},
             log_group=version.logging_config.log_group or f"/aws/lambda/{version.function_name}",
             ephemeral_storage_mb=version.ephemeral_storage.size,
+            layers_dir=layers_dir,
         )
+
+    async def _layers(self, version: FunctionVersion) -> Path | None:
+        """The folder with all that the version's layers hold."""
+        digests = version.layer_digests
+        if not digests:
+            return None
+        merged = self._code_root / merged_name(digests)
+        if not merged.is_dir():
+            folders = [await self._unpacked(digest, version) for digest in digests]
+            await asyncio.to_thread(merge, folders, merged)
+        return merged
+
+    async def _unpacked(self, sha256: str, version: FunctionVersion) -> Path:
+        folder = self._code_root / sha256
+        if folder.is_dir():
+            return folder
+        code = await self._fetch_code(sha256)
+        if code is None:
+            raise RuntimeError(f"the code {sha256} of {version.function_arn} is not in the store")
+        return await asyncio.to_thread(unpack, code, self._code_root)
 
 
 def spec_key(version: FunctionVersion) -> str:

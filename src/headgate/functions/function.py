@@ -15,6 +15,7 @@ from headgate.functions.environment import State
 from headgate.functions.environment_process import EnvironmentProcess
 from headgate.functions.errors import Throttled
 from headgate.functions.isolation import Isolation
+from headgate.functions.layers import python_paths
 from headgate.functions.limits import RuntimeLimits
 from headgate.functions.logs import EnvironmentLog, LogSink, log_stream_name, report
 from headgate.functions.outcomes import StartFailure
@@ -316,6 +317,7 @@ class Function:
             user=None if isolation.account is None else (isolation.account.uid, isolation.account.gid),
             max_processes=placement.max_processes,
             max_file_bytes=placement.max_file_bytes,
+            layer_paths=python_paths(placement.spec),
         )
         self._parent.become(self, settings)
 

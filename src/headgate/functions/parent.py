@@ -41,6 +41,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     variables: dict[str, str]
     folder: str  # holds its environments' temporary folders, and is removed with the process
     site_packages: list[str]
+    layer_paths: list[str]  # on `sys.path` after the code
     server_pid: int  # 0 in a sandbox, where it has none
     user: tuple[int, int] | None = None  # user and group to become, of a server that runs as root
     max_processes: int = 0  # of its user, or of its sandbox; 0 where neither is its own
@@ -87,7 +88,7 @@ class ParentCommand:
     @classmethod
     def of(cls, spec: FunctionSpec, isolation: Isolation) -> "ParentCommand":
         """For one function."""
-        return cls(isolation, spec.code_dir, getattr(spec, "layers_dir", None), spec.ephemeral_storage_mb)
+        return cls(isolation, spec.code_dir, spec.layers_dir, spec.ephemeral_storage_mb)
 
     @property
     def sandboxed(self) -> bool:

@@ -35,7 +35,7 @@ def place(spec: FunctionSpec, folder: Path, isolation: Isolation) -> Placement:
             max_file_bytes=spec.ephemeral_storage_mb * 1024 * 1024,
         )
     inside = replace(spec, code_dir=TASK_ROOT)
-    if getattr(spec, "layers_dir", None) is not None:
+    if spec.layers_dir is not None:
         inside = replace(inside, layers_dir=LAYERS_ROOT)
     return Placement(
         spec=inside, folder=TEMPORARY, runtime_dir=RUNTIME_ROOT, max_processes=MAX_PROCESSES, max_file_bytes=0

@@ -35,7 +35,7 @@ class Spare:
             return False
         if not self._sandboxed:
             return True
-        if spec.ephemeral_storage_mb != DEFAULT_STORAGE_MB or getattr(spec, "layers_dir", None) is not None:
+        if spec.ephemeral_storage_mb != DEFAULT_STORAGE_MB or spec.layers_dir is not None:
             return False
         entries = _few_entries(spec.code_dir)
         if entries is None:

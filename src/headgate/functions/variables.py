@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Final
 
+from headgate.functions.layers import layer_variables
 from headgate.model.invocation import FunctionSpec
 
 _XRAY_HOST: Final = "127.0.0.1"
@@ -49,6 +50,7 @@ def function_variables(
         "_HANDLER": spec.handler,
         "_X_AMZN_TRACE_ID": "",
     }
+    variables = layer_variables(spec, variables)
     if endpoint_url:
         variables["AWS_ENDPOINT_URL"] = endpoint_url
     variables |= spec.environment

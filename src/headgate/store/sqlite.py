@@ -20,6 +20,7 @@ from headgate.model.arn import parse_function_arn
 from headgate.model.event import EventHead, FunctionEvent
 from headgate.model.value import Value
 from headgate.store.migrate import migrate
+from headgate.store.sealing import Plain, Sealing
 from headgate.store.transaction import KINDS, Change, Prepare, Transaction, V
 
 T = TypeVar("T")
@@ -32,6 +33,7 @@ class SqliteStore:
     """Runs transactions for the event loop. Made and closed on the loop's thread."""
 
     def __init__(self, database: Path, prepare: Prepare, *, durable: bool = True) -> None:
+        self.sealing: Sealing = Plain()  # what documents are kept with, from the next transaction on
         self._loop = asyncio.get_running_loop()
         self._prepare = prepare
         self._writer = _Worker("store-writer", lambda: _open(database, durable=durable))
@@ -51,7 +53,7 @@ class SqliteStore:
 
         def job(connection: sqlite3.Connection) -> None:
             try:
-                with _transaction(connection, writes=True) as transaction:
+                with _transaction(connection, self.sealing, writes=True) as transaction:
                     result = act(transaction)
                     publish = self._prepare(transaction, transaction.changes) if transaction.changes else None
             except BaseException as error:
@@ -69,7 +71,7 @@ class SqliteStore:
 
         def job(connection: sqlite3.Connection) -> None:
             try:
-                with _transaction(connection, writes=False) as transaction:
+                with _transaction(connection, self.sealing, writes=False) as transaction:
                     result = act(transaction)
             except BaseException as error:
                 self._loop.call_soon_threadsafe(_fail, answer, error)
@@ -98,8 +100,9 @@ class SqliteStore:
 
 
 class _SqliteTransaction:
-    def __init__(self, connection: sqlite3.Connection, revision: int) -> None:
+    def __init__(self, connection: sqlite3.Connection, sealing: Sealing, revision: int) -> None:
         self._connection = connection
+        self._sealing = sealing
         self.revision = revision  # of the documents that this transaction writes
         self.changes: list[Change] = []
 
@@ -107,22 +110,26 @@ class _SqliteTransaction:
         row = self._connection.execute(
             "SELECT body FROM document WHERE kind = ? AND key = ?", (KINDS[kind], _key(key))
         ).fetchone()
-        return None if row is None else msgspec.json.decode(row[0], type=kind)
+        if row is None:
+            return None
+        value: V = self._sealing.unseal(msgspec.json.decode(row[0], type=kind), _key(key))
+        return value
 
     def list(self, kind: type[V], *prefix: str) -> list[V]:
         rows = self._connection.execute(
-            "SELECT body FROM document WHERE kind = ? AND key >= ? AND key < ? ORDER BY key",
+            "SELECT key, body FROM document WHERE kind = ? AND key >= ? AND key < ? ORDER BY key",
             (KINDS[kind], *_key_range(prefix)),
         )
         decoder = msgspec.json.Decoder(kind)
-        return [decoder.decode(body) for (body,) in rows]
+        unseal = self._sealing.unseal
+        return [unseal(decoder.decode(body), key) for key, body in rows]
 
     def put(self, value: Value, *key: str) -> None:
         kind = type(value)
         self._connection.execute(
             "INSERT INTO document VALUES (?1, ?2, ?3, ?4) "
             "ON CONFLICT (kind, key) DO UPDATE SET revision = ?3, body = ?4",
-            (KINDS[kind], _key(key), self.revision, msgspec.json.encode(value)),
+            (KINDS[kind], _key(key), self.revision, msgspec.json.encode(self._sealing.seal(value, _key(key)))),
         )
         self._changed(kind, key)
 
@@ -199,10 +206,10 @@ class _SqliteTransaction:
 
 
 @contextmanager
-def _transaction(connection: sqlite3.Connection, *, writes: bool) -> Iterator[_SqliteTransaction]:
+def _transaction(connection: sqlite3.Connection, sealing: Sealing, *, writes: bool) -> Iterator[_SqliteTransaction]:
     connection.execute("BEGIN IMMEDIATE" if writes else "BEGIN")
     try:
-        transaction = _SqliteTransaction(connection, _revision(connection) + 1)
+        transaction = _SqliteTransaction(connection, sealing, _revision(connection) + 1)
         yield transaction
         if transaction.changes and not writes:
             raise RuntimeError("a reading transaction wrote")

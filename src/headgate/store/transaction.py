@@ -5,9 +5,14 @@ from collections.abc import Set as AbstractSet
 from typing import Final, Protocol, TypeVar
 
 from headgate.model.account import Account
+from headgate.model.code_signing import CodeSigningConfig
 from headgate.model.deployment import Definition, Deployment
 from headgate.model.event import EventHead, EventInvokeConfig, FunctionEvent
+from headgate.model.event_source import EventSourceMapping
 from headgate.model.function import Alias, FunctionPolicy, FunctionRecord, FunctionVersion
+from headgate.model.function_url import FunctionUrl
+from headgate.model.key_check import KeyCheck
+from headgate.model.layer import Layer, LayerPolicy, LayerVersion
 from headgate.model.provisioned import ProvisionedConcurrency
 from headgate.model.rest_api import Resource, RestApi
 from headgate.model.stage import Stage
@@ -29,6 +34,13 @@ KINDS: Final[dict[type[Value], str]] = {
     FunctionPolicy: "function_policy",  # account id, region, function name, qualifier
     EventInvokeConfig: "event_invoke_config",  # account id, region, function name, qualifier
     ProvisionedConcurrency: "provisioned_concurrency",  # account id, region, function name, qualifier
+    FunctionUrl: "function_url",  # account id, region, function name, alias or ""
+    EventSourceMapping: "event_source_mapping",  # account id, region, UUID
+    CodeSigningConfig: "code_signing_config",  # account id, region, id
+    KeyCheck: "key_check",  # one document, with an empty key
+    Layer: "layer",  # account id, region, name
+    LayerVersion: "layer_version",  # account id, region, name, version
+    LayerPolicy: "layer_policy",  # account id, region, name, version
 }
 """Each kind's name in the store, and what its key is made of."""
 

@@ -1,6 +1,5 @@
 """What a function meets in its sandbox, and the one that is kept in store."""
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +7,7 @@ import pytest
 
 from headgate.functions.spare import MOST_ENTRIES
 
-from .conftest import alive, children_of, gone, sandboxed
+from .conftest import alive, gone, sandboxed
 
 Fixture = Any
 
@@ -62,7 +61,7 @@ def test_a_sandbox_in_store_becomes_that_of_a_function_that_fits_in_it(
     async def story() -> None:
         async with stage(isolation=sandboxed(), keep_spare_parent=True) as at:
             at.runtime.start_spare()
-            (spare,) = children_of(os.getpid())
+            (spare,) = at.processes
             spec = at.function(_LOOKING, **fields)
             _add(spec.code_dir, more_files)
 
@@ -70,7 +69,7 @@ def test_a_sandbox_in_store_becomes_that_of_a_function_that_fits_in_it(
 
             assert seen["files"] == sorted(["index.py", *more_files])
             assert seen["storage_mb"] == fields.get("ephemeral_storage_mb", 512)
-            own = set(children_of(os.getpid())) - {spare}
+            own = set(at.processes) - {spare}
             at.runtime.retire(spec.key)
             if takes_it:
                 await gone(spare)

@@ -9,6 +9,7 @@ from headgate.control.context import Context
 from headgate.control.lambda_.environment import check_environment
 from headgate.control.lambda_.errors import check_revision, invalid, outside_limits, unsupported
 from headgate.control.lambda_.event_targets import DEAD_LETTER_TARGETS, check_target
+from headgate.control.lambda_.layer_use import layered
 from headgate.control.lambda_.lookup import find_version, put_version
 from headgate.control.lambda_.ports import LambdaPorts
 from headgate.control.lambda_.qualifiers import named_whole
@@ -45,7 +46,9 @@ async def update_function_configuration(
         latest = find_version(context, function)
         check_revision(request.get("RevisionId"), latest.revision_id)
         changed = replace(
-            configured(latest, request), last_modified=timestamp(context.now), revision_id=new_revision_id()
+            layered(context, configured(latest, request), request),
+            last_modified=timestamp(context.now),
+            revision_id=new_revision_id(),
         )
         put_version(context, changed)
         return shown(changed)
@@ -180,10 +183,8 @@ _SETTINGS: Final[Mapping[str, tuple[str, _Read]]] = {
 _LEAVE_OUT: Final = "leave it out"
 
 _NOT_SUPPORTED: Final[Mapping[str, str]] = {
-    "Layers": "put what the layers hold into the zip",
     "FileSystemConfigs": _LEAVE_OUT,
     "ImageConfig": _LEAVE_OUT,
-    "CodeSigningConfigArn": _LEAVE_OUT,
     "TenancyConfig": _LEAVE_OUT,
     "CapacityProviderConfig": _LEAVE_OUT,
     "DurableConfig": _LEAVE_OUT,

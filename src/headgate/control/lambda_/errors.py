@@ -37,6 +37,14 @@ def alias_not_found(alias: FunctionRef) -> ApiError:
     return not_found(f"Cannot find alias arn: {alias.arn}")
 
 
+def code_signing_config_not_found(arn: str) -> ApiError:
+    return _error(
+        "CodeSigningConfigNotFoundException",
+        f"The code signing configuration cannot be found. Check that the provided configuration is not deleted: {arn}.",
+        404,
+    )
+
+
 def conflict(message: str) -> ApiError:
     return _error("ResourceConflictException", message, 409)
 

@@ -1,6 +1,7 @@
 """What Lambda's operations, and the delivery of its events, need from outside the store."""
 
-from typing import Protocol
+from collections.abc import Mapping
+from typing import Any, Protocol
 
 from headgate.control.context import Store
 from headgate.model.arn import FunctionRef
@@ -60,6 +61,18 @@ class LambdaPorts(Protocol):
         ...
 
     def supports_runtime(self, runtime: str) -> bool: ...
+
+    def code_location(self, digest: str, now: float) -> str:
+        """A URL from which a zip can be fetched for ten minutes; `digest` is its SHA-256 in hexadecimal."""
+        ...
+
+    def function_url(self, url_id: str, region: str) -> str:
+        """Where the gateway answers for a function URL."""
+        ...
+
+    async def call_aws(self, service: str, operation: str, params: Mapping[str, Any], scope: Scope) -> dict[str, Any]:
+        """One operation of another service, wherever that is. Raises ApiError with the service's own code and text."""
+        ...
 
 
 class EventFunctions(Protocol):

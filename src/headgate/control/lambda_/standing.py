@@ -6,11 +6,9 @@ from typing import TYPE_CHECKING, Any, Final
 from headgate.control.context import Context
 from headgate.control.lambda_.code import MAX_ZIP_BYTES
 from headgate.control.lambda_.concurrency import unreserved_concurrency
-from headgate.control.lambda_.lookup import find_function, find_version
 from headgate.control.lambda_.ports import LambdaPorts
-from headgate.control.lambda_.qualifiers import named, named_whole
 from headgate.functions.bundle import MAX_UNZIPPED_BYTES
-from headgate.model.function import LATEST, FunctionRecord, FunctionVersion
+from headgate.model.function import FunctionRecord, FunctionVersion
 from headgate.model.scope import Scope
 
 if TYPE_CHECKING:
@@ -41,21 +39,3 @@ async def get_account_settings(
         }
 
     return await ports.store.read(lambda tx: get(Context(tx, scope, now)))
-
-
-def get_function_code_signing_config(
-    context: Context, request: "shapes.GetFunctionCodeSigningConfigRequest"
-) -> Mapping[str, Any]:
-    """No function has one; the members are required by the service model."""
-    function = named_whole(context.scope, request["FunctionName"])
-    find_function(context, function)
-    return {"FunctionName": function.name, "CodeSigningConfigArn": ""}
-
-
-def get_runtime_management_config(
-    context: Context, request: "shapes.GetRuntimeManagementConfigRequest"
-) -> Mapping[str, Any]:
-    """Runtimes are what the machine has, so they are as new as it keeps them."""
-    function = named(context.scope, request["FunctionName"], request.get("Qualifier"))
-    version = find_version(context, function)
-    return {"UpdateRuntimeOn": "Auto", "FunctionArn": f"{version.function_arn}:{function.qualifier or LATEST}"}

@@ -70,7 +70,7 @@ def _become_the_function(settings: dict[str, Any]) -> None:
     os.makedirs(settings["variables"]["TMPDIR"], 0o700, exist_ok=True)
     os.chdir(settings["code_dir"])
     # The server's packages come last: boto3 can be imported where the function brings none.
-    sys.path[:] = [settings["code_dir"], *sys.path, *settings["site_packages"]]
+    sys.path[:] = [settings["code_dir"], *settings["layer_paths"], *sys.path, *settings["site_packages"]]
     sys.dont_write_bytecode = True  # the code is read only, which does not stop root
     logs.set_up_output()
     logs.set_up_logging()

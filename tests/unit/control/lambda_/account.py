@@ -75,6 +75,15 @@ class FakePorts:
     def supports_runtime(self, runtime: str) -> bool:
         return runtime in {"python3.11", "python3.13"}
 
+    def code_location(self, digest: str, now: float) -> str:
+        return f"http://code/{digest}"
+
+    def function_url(self, url_id: str, region: str) -> str:
+        return f"http://{url_id}.lambda-url.{region}.localhost:8080/"
+
+    async def call_aws(self, service: str, operation: str, params: Mapping[str, Any], scope: Scope) -> dict[str, Any]:
+        raise ApiError("ServiceNotInstalled", f"{service} is not here")
+
 
 class Account:
     """Asks operations by name. `now` stands still until a test moves it."""

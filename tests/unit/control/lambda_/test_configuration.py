@@ -142,10 +142,8 @@ def test_a_setting_has_its_limits(play: Play, members: dict[str, Any], message: 
     [
         ({"PackageType": "Image"}, "PackageType Image is not supported by Headgate: give Zip"),
         ({"SnapStart": {"ApplyOn": "PublishedVersions"}}, "SnapStart.ApplyOn PublishedVersions is not supported"),
-        ({"Layers": ["arn:layer:1"]}, "Layers ['arn:layer:1'] is not supported by Headgate: put what"),
         ({"FileSystemConfigs": [{"Arn": "a", "LocalMountPath": "/mnt/a"}]}, "FileSystemConfigs [{'Arn': 'a'"),
         ({"ImageConfig": {"Command": ["run"]}}, "ImageConfig {'Command': ['run']} is not supported"),
-        ({"CodeSigningConfigArn": "arn:csc"}, "CodeSigningConfigArn arn:csc is not supported"),
         ({"PublishTo": "LATEST_PUBLISHED"}, "PublishTo LATEST_PUBLISHED is not supported by Headgate: use Publish"),
         (
             {"Runtime": "nodejs22.x"},
