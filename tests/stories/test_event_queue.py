@@ -31,8 +31,7 @@ def _send(client: Any, backend: Backend, number: int, begun: str) -> bool:
         answer = client.invoke(FunctionName="worker", InvocationType="Event", Payload=json.dumps(event))
     except (BotoCoreError, ClientError):
         return False
-    status: int = answer["StatusCode"]
-    assert status == 202
+    assert (answer["StatusCode"], answer["Payload"].read()) == (202, b"")
     return True
 
 

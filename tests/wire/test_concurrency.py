@@ -32,19 +32,27 @@ def server() -> Iterator[RunningServer]:
         yield started
 
 
+def call(client: Any, name: str, event: str = "{}") -> tuple[str, str]:
+    """A call that succeeds: the version that ran, and how its environment was started."""
+    answer = client.invoke(FunctionName=name, Payload=event)
+    document = json.loads(answer["Payload"].read())
+    assert "FunctionError" not in answer, document
+    return answer["ExecutedVersion"], document["body"]
+
+
 @contextmanager
 def held(server: RunningServer, name: str) -> Iterator[None]:
     """A call of this function runs until the end of the block, and then succeeds."""
     client = server.client("lambda")
     with serving_backend() as backend, ThreadPoolExecutor(1) as executor:
         page = json.dumps({"page": f"{backend.url}/hold"})
-        call = executor.submit(client.invoke, FunctionName=name, Payload=page)
+        running_call = executor.submit(call, client, name, page)
         try:
             backend.wait_for("/hold", 1)
             yield
         finally:
             backend.release()
-        assert "FunctionError" not in call.result(60)
+        running_call.result(60)
 
 
 def reason(client: Any, name: str) -> str:
@@ -66,12 +74,11 @@ def test_above_what_is_reserved_calls_are_refused_at_once(server: RunningServer)
 
     with held(server, "reserved"):
         refused = reason(client, "reserved")
-        free = client.invoke(FunctionName="free")
-    after = client.invoke(FunctionName="reserved")
+        call(client, "free")
+    call(client, "reserved")
 
     assert fields(put) == {"ReservedConcurrentExecutions": 1}
     assert refused == "ReservedFunctionConcurrentInvocationLimitExceeded"
-    assert [status(each) for each in (free, after)] == [200, 200]
 
 
 def test_what_is_reserved_by_one_function_is_missing_to_the_others(server: RunningServer) -> None:
@@ -103,7 +110,7 @@ def test_above_the_accounts_limit_calls_are_refused_at_once() -> None:
 
         with held(server, "one"):
             refused = reason(client, "two")
-        client.invoke(FunctionName="two")
+        call(client, "two")
 
         assert refused == "ConcurrentInvocationLimitExceeded"
 
@@ -123,7 +130,7 @@ def test_a_reservation_of_none_stops_a_function_for_invoke_and_gateway(server: R
     assert before == 200
     assert refused == "ReservedFunctionConcurrentInvocationLimitExceeded"
     assert through_gateway.status == 500
-    assert status(client.invoke(FunctionName="stopped")) == 200
+    call(client, "stopped")
 
 
 def test_provisioned_environments_start_without_a_call_and_move_with_their_alias(server: RunningServer) -> None:
@@ -136,18 +143,17 @@ def test_provisioned_environments_start_without_a_call_and_move_with_their_alias
 
     put = client.put_provisioned_concurrency_config(**where, ProvisionedConcurrentExecutions=2)
     first = until_ready(client, where)
-    answer = json.loads(client.invoke(**where)["Payload"].read())
+    answer = call(client, "warm:live")
     client.update_alias(FunctionName="warm", Name="live", FunctionVersion="2")
     moved = until_ready(client, where)
-    moved_answer = client.invoke(**where)
+    moved_answer = call(client, "warm:live")
 
     assert status(put) == 202
     assert put["RequestedProvisionedConcurrentExecutions"] == 2
     assert first["AllocatedProvisionedConcurrentExecutions"] == first["AvailableProvisionedConcurrentExecutions"] == 2
-    assert answer["body"] == "provisioned-concurrency"
+    assert answer == ("1", "provisioned-concurrency")
     assert moved["AllocatedProvisionedConcurrentExecutions"] == 2
-    assert moved_answer["ExecutedVersion"] == "2"
-    assert json.loads(moved_answer["Payload"].read())["body"] == "provisioned-concurrency"
+    assert moved_answer == ("2", "provisioned-concurrency")
     listed = client.list_provisioned_concurrency_configs(FunctionName="warm")["ProvisionedConcurrencyConfigs"]
     assert [(each["FunctionArn"].split(":")[-1], each["Status"]) for each in listed] == [("live", "READY")]
     assert status(client.delete_provisioned_concurrency_config(**where)) == 204

@@ -38,13 +38,16 @@ def test_a_kept_environment_does_not_end_of_idleness_and_the_others_do(
     stage: Callable[..., Any], run: Run[None]
 ) -> None:
     async def story() -> None:
-        async with stage(idle_s=0.0) as at:
+        async with stage(idle_s=0.001) as at:
             spec = at.function(_HANDLER)
             await at.runtime.keep_started(spec, 1)
             first, _ = await at.answer(spec)
 
-            for _ in range(5):
-                assert (await at.answer(spec))[0] == first
+            other = at.function(_HANDLER)
+            await at.answer(other)
+            await _until(lambda: at.runtime.provisioned(other.key).started == 0)
+
+            assert (await at.answer(spec))[0] == first
 
             await at.runtime.keep_started(spec, 0)
             await _until(lambda: at.runtime.provisioned(spec.key).started == 0)
