@@ -34,7 +34,7 @@ from headgate.dataplane.ports import Functions, HttpClient
 from headgate.dataplane.snapshot import Stages
 from headgate.dataplane.throttle import Buckets
 from headgate.functions.directory import FunctionDirectory
-from headgate.functions.runtime import FunctionRuntime, RuntimeLimits, supports
+from headgate.functions.runtime import FunctionRuntime, RuntimeLimits, Runtimes
 from headgate.model.arn import FunctionRef
 from headgate.model.call import Call, Response
 from headgate.model.function import FunctionVersion
@@ -110,6 +110,7 @@ class Server:
                 max_environments=settings.max_environments, drain_s=min(settings.drain_s, _LEFT_CALLS_S)
             ),
             endpoint_url=_url(settings.host, self.port),
+            runtimes=Runtimes(settings.interpreters),
         )
         self._function_service = FunctionService(
             self._directory,
@@ -169,7 +170,13 @@ class Server:
                 "apigateway": OwnService(apigateway.OPERATIONS),
                 "lambda": OwnService(
                     lambda_.OPERATIONS,
-                    ports=_LambdaPorts(self._store, self._function_service, self._bridge, self.settings.account_id),
+                    ports=_LambdaPorts(
+                        self._store,
+                        self._function_service,
+                        self._bridge,
+                        self.settings.account_id,
+                        self._runtime.runtimes,
+                    ),
                 ),
                 "sts": OwnService(sts.OPERATIONS, bridged_otherwise=True),
             },
@@ -212,11 +219,19 @@ class GatewayPorts:
 class _LambdaPorts:
     """What Lambda's operations need; see `control.lambda_.ports`."""
 
-    def __init__(self, store: SqliteStore, functions: FunctionService, bridge: MotoBridge, account_id: str) -> None:
+    def __init__(
+        self,
+        store: SqliteStore,
+        functions: FunctionService,
+        bridge: MotoBridge,
+        account_id: str,
+        runtimes: Runtimes,
+    ) -> None:
         self.store: Final = store
         self._functions = functions
         self._bridge = bridge
         self._account_id = account_id
+        self._runtimes = runtimes
 
     async def invoke(
         self, function: FunctionRef, payload: bytes, *, client_context: str, want_log_tail: bool
@@ -230,7 +245,10 @@ class _LambdaPorts:
         return await self._bridge.fetch_object(bucket, key, version_id, scope)
 
     def supports_runtime(self, runtime: str) -> bool:
-        return supports(runtime)
+        return self._runtimes.supports(runtime)
+
+    def missing_for(self, runtime: str) -> str:
+        return self._runtimes.missing(runtime)
 
 
 class _ControlListener(uvicorn.Server):

@@ -3,7 +3,6 @@
 import asyncio
 import logging
 import os
-import platform
 import time
 from pathlib import Path
 from typing import Protocol
@@ -17,8 +16,10 @@ from headgate.functions.errors import Throttled
 from headgate.functions.limits import RuntimeLimits
 from headgate.functions.logs import EnvironmentLog, LogSink, log_stream_name, report
 from headgate.functions.outcomes import StartFailure
-from headgate.functions.parent import RUNTIME_DIR, SITE_PACKAGES, Parent, Settings
+from headgate.functions.parent import SITE_PACKAGES, Parent, Settings
 from headgate.functions.pool import GROW_AFTER_S, Pool
+from headgate.functions.runtime_api_environment import RuntimeApiEnvironment
+from headgate.functions.runtimes import Launch
 from headgate.functions.variables import function_variables
 from headgate.model.invocation import FunctionSpec
 
@@ -38,7 +39,7 @@ class Host(Protocol):
 
     def new_folder(self, number: int) -> Path: ...
 
-    def take_parent(self) -> Parent: ...
+    def take_parent(self, interpreter: str) -> Parent: ...
 
     def end_parent(self, parent: Parent, folder: Path) -> None:
         """See to it that the process and its folder go."""
@@ -54,8 +55,9 @@ class Host(Protocol):
 class Function:
     """One function version. It grows with the calls that wait, and ends when it is retired or idle for long."""
 
-    def __init__(self, spec: FunctionSpec, host: Host) -> None:
+    def __init__(self, spec: FunctionSpec, launch: Launch, host: Host) -> None:
         self.spec = spec
+        self._launch = launch
         self.environments: dict[int, EnvironmentProcess] = {}
         self._host = host
         self._limits = host.limits
@@ -68,7 +70,7 @@ class Function:
         self._parent_folder = Path()
         self._parent_log: EnvironmentLog | None = None
         self._init_timer: asyncio.TimerHandle | None = None
-        self._import_first = True
+        self._import_first = not launch.program
         self._parentless: dict[int, EnvironmentProcess] = {}  # those that wait for the parent to be ready
         self._retired = False
         self._ended = False
@@ -170,8 +172,9 @@ class Function:
         number = self._host.next_number()
         stream = log_stream_name(self.spec.version, uuid4().hex, time.time())
         log = EnvironmentLog(self._host.logs, self.spec.log_group, stream)
-        log.write(f"INIT_START Runtime Version: python:{platform.python_version()}")
-        environment = EnvironmentProcess(number, self.spec, log, self._limits, self)
+        log.write(f"INIT_START Runtime Version: {self._launch.version}")
+        kind = RuntimeApiEnvironment if self._launch.program else EnvironmentProcess
+        environment = kind(number, self.spec, log, self._limits, self)
         self.environments[number] = environment
         self._pool.started()
         if self._parent is None:
@@ -250,24 +253,25 @@ class Function:
         temporary.mkdir()
         self._parent_log = log
         self._parent_is_ready = False
-        self._parent = self._host.take_parent()
+        self._parent = self._host.take_parent(self._launch.interpreter)
         self._init_timer = self._loop.call_later(self._limits.init_s, self._on_init_timeout)
         variables = function_variables(
             self.spec,
             log_stream=log.stream,
             temporary=temporary,
-            runtime_dir=RUNTIME_DIR,
+            runtime_dir=self._launch.runtime_dir,
             endpoint_url=self._host.endpoint_url,
         )
         settings = Settings(
             code_dir=str(self.spec.code_dir),
             handler=self.spec.handler,
-            memory_mb=self.spec.memory_mb,
+            memory_mb=self.spec.memory_mb + self._launch.extra_memory_mb,
             import_first=self._import_first,
             variables=variables,
             folder=str(self._parent_folder),
             site_packages=SITE_PACKAGES,
             server_pid=os.getpid(),
+            program=list(self._launch.program),
         )
         self._parent.become(self, settings)
 

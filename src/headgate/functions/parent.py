@@ -40,6 +40,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     folder: str  # holds its environments' temporary folders, and is removed with the process
     site_packages: list[str]
     server_pid: int
+    program: list[str] = []  # what environments become by exec; empty for the built-in runtime
 
 
 class ParentOwner(Protocol):
@@ -67,13 +68,13 @@ class ParentOwner(Protocol):
 class Parent:
     """One process. Made without an owner and not yet anybody's parent, so that one can be kept in store."""
 
-    def __init__(self) -> None:
+    def __init__(self, interpreter: str = sys.executable) -> None:
         self._loop = asyncio.get_running_loop()
         self._control, theirs = socket.socketpair()
         output, their_output = os.pipe()
         try:
             self._process = subprocess.Popen(
-                [sys.executable, "-I", "-S", "-X", "utf8", "-c", _PROGRAM % theirs.fileno()],
+                [interpreter, "-I", "-S", "-X", "utf8", "-c", _PROGRAM % theirs.fileno()],
                 pass_fds=(theirs.fileno(),),
                 stdin=subprocess.DEVNULL,
                 stdout=their_output,
@@ -111,10 +112,14 @@ class Parent:
         self._owner = owner
         self._send(frames.frame(frames.SETTINGS, msgspec.json.encode(settings)), [])
 
-    def fork(self, number: int, stream: str, folder: Path, socket_fd: int, output_fd: int) -> None:
+    def fork(
+        self, number: int, stream: str, folder: Path, socket_fd: int, output_fd: int, runtime_api: str = ""
+    ) -> None:
         """Have it fork an environment with these two descriptors, which the caller closes after this."""
         self._pids[number] = None
-        asked = json.dumps({"number": number, "stream": stream, "folder": str(folder)}).encode()
+        asked = json.dumps(
+            {"number": number, "stream": stream, "folder": str(folder), "runtime_api": runtime_api}
+        ).encode()
         self._send(frames.frame(frames.FORK, asked), [socket_fd, output_fd])
 
     def kill_environment(self, number: int) -> None:

@@ -4,7 +4,7 @@
     outcome = await runtime.invoke(spec, invocation)
 
 Each function version has one warmed parent process and, forked from it, execution environments that run one call at a
-time. Everything happens in the running event loop: no thread of the server waits for a function.
+time; `runtimes` says what runs in them. Everything happens in the running event loop: no thread of the server waits for a function.
 """
 
 import asyncio
@@ -12,6 +12,7 @@ import contextlib
 import itertools
 import os
 import shutil
+import sys
 import time
 from pathlib import Path
 from typing import Final
@@ -22,30 +23,33 @@ from headgate.functions.function import Function
 from headgate.functions.limits import RuntimeLimits
 from headgate.functions.logs import LogSink
 from headgate.functions.parent import Parent
+from headgate.functions.runtimes import Runtimes
 from headgate.model.invocation import FunctionSpec, Invocation, Outcome
 
-__all__ = ["FunctionRuntime", "LogSink", "RuntimeLimits", "Throttled", "supports"]
+__all__ = ["FunctionRuntime", "LogSink", "RuntimeLimits", "Runtimes", "Throttled"]
 
 _PARENT_END_S: Final = 2.0  # for killing and reaping its descendants
 _DEFAULT_LIMITS: Final = RuntimeLimits()
 _SPARE_AFTER_S: Final = 0.2  # so that it does not compete with the start that took the last one
 
 
-def supports(runtime: str) -> bool:
-    """Whether functions of this runtime, such as `python3.13`, can run here. All run on Headgate's own interpreter."""
-    return runtime.startswith("python3.")
-
-
 class FunctionRuntime:
     """The functions of one server process. Used from one event loop; made anywhere."""
 
     def __init__(
-        self, *, work_dir: Path, logs: LogSink, limits: RuntimeLimits = _DEFAULT_LIMITS, endpoint_url: str = ""
+        self,
+        *,
+        work_dir: Path,
+        logs: LogSink,
+        limits: RuntimeLimits = _DEFAULT_LIMITS,
+        endpoint_url: str = "",
+        runtimes: Runtimes | None = None,
     ) -> None:
         """`work_dir` holds functions' temporary folders; `endpoint_url` is where AWS clients in functions call."""
         self.limits = limits
         self.logs = logs
         self.endpoint_url = endpoint_url
+        self.runtimes: Final = runtimes or Runtimes()
         self._folder = work_dir / f"functions-{os.getpid()}-{id(self):x}"
         self._functions: dict[str, Function] = {}
         self._retired: set[Function] = set()
@@ -68,7 +72,7 @@ class FunctionRuntime:
         """
         function = self._functions.get(spec.key)
         if function is None:
-            function = self._open(spec)
+            function = await self._opened(spec)
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Outcome] = loop.create_future()
         call = PendingCall(invocation, future, time.monotonic(), self.limits.wait_s)
@@ -87,7 +91,7 @@ class FunctionRuntime:
         """Begin to start the function's first environment, if it has none. Does not wait for it."""
         function = self._functions.get(spec.key)
         if function is None:
-            function = self._open(spec)
+            function = await self._opened(spec)
         function.warm()
 
     def start_spare(self) -> None:
@@ -131,10 +135,13 @@ class FunctionRuntime:
             await asyncio.wait(self._ending)
         await asyncio.to_thread(shutil.rmtree, self._folder, ignore_errors=True)
 
-    def _open(self, spec: FunctionSpec) -> Function:
+    async def _opened(self, spec: FunctionSpec) -> Function:
+        launch = await self.runtimes.launch(spec)
         if self._closing:
             raise Throttled("the server is stopping")
-        function = self._functions[spec.key] = Function(spec, self)
+        function = self._functions.get(spec.key)  # another call may have been here meanwhile
+        if function is None:
+            function = self._functions[spec.key] = Function(spec, launch, self)
         return function
 
     # What functions ask of their host.
@@ -147,7 +154,9 @@ class FunctionRuntime:
         folder.mkdir(parents=True, mode=0o700)
         return folder
 
-    def take_parent(self) -> Parent:
+    def take_parent(self, interpreter: str) -> Parent:
+        if interpreter != sys.executable:
+            return Parent(interpreter)
         parent, self._spare = self._spare, None
         if self._spare_timer is None:
             self._spare_timer = asyncio.get_running_loop().call_later(_SPARE_AFTER_S, self.start_spare)

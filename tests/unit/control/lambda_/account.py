@@ -61,6 +61,9 @@ class FakePorts:
     def supports_runtime(self, runtime: str) -> bool:
         return runtime in {"python3.11", "python3.13"}
 
+    def missing_for(self, runtime: str) -> str:
+        return ""
+
 
 class Account:
     """Asks operations by name. `now` stands still until a test moves it."""
