@@ -49,6 +49,7 @@ from headgate.settings import Settings
 from headgate.store.folder import DataFolder, DataFolderError
 from headgate.store.sqlite import SqliteStore
 from headgate.telemetry.log_files import LogFiles
+from headgate.telemetry.log_tail import LogTail
 from headgate.wire.services import load
 
 _log = logging.getLogger("headgate")
@@ -103,9 +104,10 @@ class Server:
         self._publisher = Publisher(self._stages, self._directory, self._buckets, self._retire)
         self._store = SqliteStore(self._folder.database, self._publisher.prepare, durable=not settings.ephemeral)
         self._logs = LogFiles(self._root / "logs")
+        self.log_tail = LogTail(self._logs)
         self._runtime = FunctionRuntime(
             work_dir=self._root / "run",
-            logs=self._logs,
+            logs=self.log_tail,
             limits=RuntimeLimits(
                 max_environments=settings.max_environments, drain_s=min(settings.drain_s, _LEFT_CALLS_S)
             ),
@@ -139,6 +141,7 @@ class Server:
     async def stop(self) -> None:
         """Take nothing new, answer what was taken, end every process, close the store."""
         self._housekeeping.cancel()
+        self.log_tail.close()
         self._control.should_exit = True
         await asyncio.gather(self._control_task, self._gateway.drain(self.settings.drain_s))
         await self._runtime.close()

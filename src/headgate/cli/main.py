@@ -1,14 +1,15 @@
 """The command `headgate`."""
 
 import os
-import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 import typer
 
 from headgate import __version__
+from headgate.cli.dev import dev
+from headgate.cli.failure import fail
 from headgate.settings import Settings, SettingsError, load_settings
 
 Serve = Callable[[Settings], None]
@@ -79,6 +80,9 @@ def up(
         fail(str(error))
 
 
+app.command()(dev)
+
+
 def _config_file(given: Path | None) -> Path | None:
     if given is not None:
         return given
@@ -86,12 +90,6 @@ def _config_file(given: Path | None) -> Path | None:
         return Path(named)
     default = Path("headgate.toml")
     return default if default.exists() else None
-
-
-def fail(message: str) -> NoReturn:
-    """Say in one line what is wrong, and end with status 2."""
-    print(f"headgate: {message}", file=sys.stderr)
-    raise SystemExit(2)
 
 
 def main(serve: Serve) -> None:
@@ -102,7 +100,9 @@ def main(serve: Serve) -> None:
     except typer.TyperException as error:
         if not error.format_message():
             raise SystemExit(error.exit_code) from error  # no command was given: the help has been printed
-        fail(f"{_one_line(error.format_message())}; see headgate up --help")
+        context = getattr(error, "ctx", None)
+        asked = "up" if context is None or context.parent is None else context.info_name
+        fail(f"{_one_line(error.format_message())}; see headgate {asked} --help")
     except typer.Abort:
         raise SystemExit(130) from None
     raise SystemExit(status or 0)

@@ -4,7 +4,8 @@
     outcome = await runtime.invoke(spec, invocation)
 
 Each function version has one warmed parent process and, forked from it, execution environments that run one call at a
-time; `runtimes` says what runs in them. Everything happens in the running event loop: no thread of the server waits for a function.
+time; `runtimes` says what runs in them. Everything happens in the running event loop: no thread of the server waits
+for a function.
 """
 
 import asyncio

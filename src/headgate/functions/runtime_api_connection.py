@@ -135,7 +135,7 @@ class ApiConnection:
         self._forget(self)
         self._owner.connection_lost(self)
 
-    # What the parser calls. An exception in here would be taken for one of the parser's, so requests are answered later.
+    # What the parser calls. An exception in here would be taken for the parser's own, so requests are answered later.
 
     def _begin(self) -> None:
         self._path = b""

@@ -5,7 +5,6 @@ import json
 import pytest
 
 from headgate.functions.outcomes import StartFailure, exited, not_started, timed_out
-from headgate.functions.runtime import supports
 
 
 def test_a_timeout_says_its_seconds_with_two_decimals() -> None:

@@ -8,7 +8,8 @@ import struct
 
 # From the server to the parent.
 SETTINGS = 1  # JSON, the first frame: see main.Settings
-FORK = 2  # JSON {"number", "stream", "folder", "runtime_api"}; with it come two descriptors: the frame socket and the output pipe
+# JSON {"number", "stream", "folder", "runtime_api"}; with it come two descriptors: frame socket and output pipe.
+FORK = 2
 
 # From the parent to the server.
 READY = 3  # empty; an environment says so too, when it can take its first call
