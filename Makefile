@@ -25,7 +25,20 @@ check: $(STAMP)  ## format, lint, types
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
+# What `make test` and `make bench` use of the system, by Debian's names for command and package.
+TEST_TOOLS := wrk
+BENCH_TOOLS := wrk nginx:nginx-light
+
+# Install what is missing where that is possible, else say it in a line and go on: what needs it is skipped.
+define need
+	@missing=""; for each in $(1); do command -v $${each%%:*} >/dev/null || missing="$$missing $${each##*:}"; done; \
+	if [ -n "$$missing" ] && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq $$missing >/dev/null || true; \
+	elif [ -n "$$missing" ]; then echo "not installed, so some of it is skipped; to have it: sudo apt-get install$$missing"; fi
+endef
+
 test: check  ## everything CI runs
+	$(call need,$(TEST_TOOLS))
 	$(BIN)/pytest -n 2 --dist loadfile
 
 format: $(STAMP)
@@ -33,6 +46,7 @@ format: $(STAMP)
 	$(BIN)/ruff check --fix .
 
 bench: $(STAMP)  ## ratios in one run; the report is docs/benchmarks.md
+	$(call need,$(BENCH_TOOLS))
 	$(BIN)/python -m bench
 
 models: $(STAMP)  ## service models and typed shapes, from the botocore of the lock file

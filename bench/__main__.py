@@ -3,19 +3,23 @@
 import argparse
 import platform
 import statistics
+import subprocess
 import sys
 import time
 import urllib.request
 from pathlib import Path
 from typing import Final
 
-from bench.load import BACKEND_PORT, PROXY, STATIC, Load, missing_tools, nginx, resident_mib, wrk
+from bench.load import BACKEND_PORT, PROXY, STATIC, Load, missing_tools, nginx, pinned, resident_mib, wait_for, wrk
 from bench.target import headgate
 
 OUT: Final = Path(__file__).parent / "out"
 SERVER_CORE: Final = 0
 LOAD_CORE: Final = 1
 ROUNDS: Final = 3
+BARE_PORT: Final = 18083
+BUDGET_BARE_PER_S: Final = 132_000
+"""What the yardstick gave on the machine that the budget was set on; absolute figures scale with it."""
 
 
 class Report:
@@ -32,6 +36,24 @@ class Report:
     def markdown(self) -> str:
         header = "| what | measured | budget | |\n|---|---|---|---|\n"
         return header + "".join(f"| {' | '.join(row)} |\n" for row in self._rows)
+
+
+def yardstick(report: Report, seconds: int) -> Load:
+    """How fast this machine is today: a fixed answer from httptools on uvloop, on one core."""
+    command = pinned([sys.executable, "-m", "bench.bare", str(BARE_PORT)], SERVER_CORE)
+    process = subprocess.Popen(command, cwd=OUT.parent.parent)
+    try:
+        url = f"http://127.0.0.1:{BARE_PORT}/"
+        wait_for(url)
+        load = _median([wrk(url, connections=32, seconds=seconds, core=LOAD_CORE) for _ in range(ROUNDS)])
+    finally:
+        process.terminate()
+        process.wait()
+    relative = load.per_s / BUDGET_BARE_PER_S
+    report.add(
+        "bare answer, one core: the yardstick", f"{load}; {relative:.2f} of the budget's machine", "", reached=True
+    )
+    return load
 
 
 def http_proxy(report: Report, seconds: int) -> None:
@@ -56,7 +78,7 @@ def http_proxy(report: Report, seconds: int) -> None:
     report.add("HTTP_PROXY / nginx", f"{ratio:.2f}", ">= 0.30", reached=ratio >= 0.30)
 
 
-def lambda_proxy(report: Report, seconds: int) -> None:
+def lambda_proxy(report: Report, seconds: int, bare: Load) -> None:
     """Server, function and load on the same two cores."""
     with headgate() as target:
         url = target.lambda_proxy("orders")
@@ -67,6 +89,8 @@ def lambda_proxy(report: Report, seconds: int) -> None:
             wanted = ">= 10,000/s" if connections == 32 else ""
             reached = load.failed == 0 and (connections == 1 or load.per_s >= 10_000)
             report.add(f"AWS_PROXY, {connections} connections, two cores", str(load), wanted, reached=reached)
+        ratio, wanted_ratio = load.per_s / bare.per_s, 10_000 / BUDGET_BARE_PER_S
+        report.add("AWS_PROXY / bare answer", f"{ratio:.3f}", f">= {wanted_ratio:.3f}", reached=ratio >= wanted_ratio)
 
 
 def starts(report: Report) -> None:
@@ -109,7 +133,8 @@ def main() -> int:
     if "wrk" in missing:
         print("wrk is not installed: apt-get install wrk, for the figures under load")
     else:
-        lambda_proxy(report, seconds)
+        bare = yardstick(report, seconds)
+        lambda_proxy(report, seconds, bare)
         if missing:
             print(f"{', '.join(missing)} not installed: apt-get install nginx-light util-linux, for the comparison")
         else:

@@ -43,6 +43,7 @@ from headgate.server.bridge import MotoBridge
 from headgate.server.control_app import ControlApp
 from headgate.server.forward import EndpointForwarder
 from headgate.server.http_client import HttpPools
+from headgate.server.http_client_pool import PoolLimits
 from headgate.server.http_limits import HttpLimits
 from headgate.server.listener import GatewayServer
 from headgate.settings import Settings
@@ -56,6 +57,8 @@ _log = logging.getLogger("headgate")
 
 _GC_THRESHOLDS: Final = (20_000, 20, 50)
 
+_BACKLOG: Final = 2_048  # connections that wait to be accepted
+_ENDPOINT_ANSWER_BYTES: Final = 256 * 1024 * 1024  # objects of S3 are larger than what an API's backend may answer
 _LEFT_CALLS_S: Final = 5.0  # at most, at a stop, for function calls whose clients are gone
 
 
@@ -121,7 +124,8 @@ class Server:
             lambda sha256: self._store.read(lambda tx: tx.get_blob(sha256)),
         )
         self._http = HttpPools()
-        self._bridge = MotoBridge(settings.endpoints, EndpointForwarder(self._http))
+        self._endpoint_http = HttpPools(PoolLimits(body_bytes=_ENDPOINT_ANSWER_BYTES))
+        self._bridge = MotoBridge(settings.endpoints, EndpointForwarder(self._endpoint_http))
         (await self._store.read(self._publisher.load))()
         in_use = await self._store.write(delete_old_code)
         await asyncio.to_thread(discard_old_folders, self._root / "code", in_use)
@@ -146,6 +150,7 @@ class Server:
         await asyncio.gather(self._control_task, self._gateway.drain(self.settings.drain_s))
         await self._runtime.close()
         self._http.close()
+        self._endpoint_http.close()
         await self._logs.close()
         self._bridge.close()
         self._store.close()
@@ -298,12 +303,17 @@ def _url(host: str, port: int) -> str:
 
 
 def _bind(host: str, port: int) -> socket.socket:
-    """A listening address, bound and not yet listened on. Raises StartError."""
+    """A listening socket. Raises StartError.
+
+    It listens at once: of two servers that start together both can bind an address, and one can listen on it. Who
+    connects before the server is ready waits for its answer.
+    """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))
+        listener.listen(_BACKLOG)
     except OSError as error:
         listener.close()
         raise StartError(f"cannot listen on {host}:{port}: {(error.strerror or str(error)).lower()}") from error

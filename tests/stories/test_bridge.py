@@ -290,6 +290,8 @@ def test_an_endpoint_of_the_configuration_answers_for_its_service_alone(server: 
         assert s3.get_object(Bucket="elsewhere", Key="a folder/ü+1")["Body"].read() == b"\x00far away"
         assert s3.head_object(Bucket="elsewhere", Key="code.zip")["ContentLength"] > 100
         assert b"from afar" in near.client("lambda").invoke(FunctionName="afar")["Payload"].read()
+        s3.put_object(Bucket="elsewhere", Key="large", Body=bytes(12_000_000))  # more than an API's backend may answer
+        assert s3.get_object(Bucket="elsewhere", Key="large")["Body"].read() == bytes(12_000_000)
         with pytest.raises(s3.exceptions.NoSuchKey):
             s3.get_object(Bucket="elsewhere", Key="absent")
         with pytest.raises(ClientError, match="ResourceNotFoundException"):

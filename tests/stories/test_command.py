@@ -1,11 +1,15 @@
 """`headgate up` as whoever starts it meets it: what it refuses, what it reads, what it keeps."""
 
 import contextlib
+import random
 import re
 import socket
 import sqlite3
+import subprocess
+import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from subprocess import PIPE
 from typing import Any
 
 import pytest
@@ -16,7 +20,7 @@ from support.apis import Api
 from support.backends import serving_backend
 from support.clients import in_parallel, wait_until_refused
 from support.functions import create_function, replying
-from support.server import RunningServer, closing, command, data_options, fetch, running, start
+from support.server import HEADGATE, RunningServer, closing, command, data_options, fetch, running, start
 
 _FREE = ("--port", "0", "--gateway-port", "0")
 _OPTIONS = ("port", "gateway-port", "host", "gateway-host", "data", "ephemeral", "account-id", "config")
@@ -45,6 +49,34 @@ def test_a_port_in_use_is_refused_before_anything_is_made(tmp_path: Path, taken:
 
     assert said == f"cannot listen on 127.0.0.1:{taken}: address already in use"
     assert list(tmp_path.iterdir()) == []
+
+
+def test_of_servers_that_start_together_on_one_port_one_serves_and_the_others_say_why(tmp_path: Path) -> None:
+    ports = random.sample(range(20_000, 30_000), 2)  # below the ports that clients are given
+    refused = threading.Semaphore(0)
+
+    def act(number: int) -> tuple[int, str, str]:
+        options = ("--port", str(ports[0]), "--gateway-port", str(ports[1]), *data_options(tmp_path / str(number)))
+        process = subprocess.Popen([*HEADGATE, "up", *options], stdout=PIPE, stderr=PIPE, text=True)
+        assert process.stdout is not None
+        if said := process.stdout.readline():  # it serves: until the others have ended
+            for _ in range(3):
+                refused.acquire(timeout=60)
+            process.terminate()
+        said_more, complaint = process.communicate(timeout=60)
+        refused.release()
+        return process.returncode, said + said_more, complaint
+
+    results = in_parallel(4, act)
+
+    assert sorted(status for status, *_ in results) == [0, 2, 2, 2]
+    for status, said, complaint in results:
+        if status == 2:
+            assert (said, complaint) == (
+                "",
+                f"headgate: cannot listen on 127.0.0.1:{ports[0]}: address already in use\n",
+            )
+    assert len(list(tmp_path.iterdir())) == 1
 
 
 @pytest.mark.parametrize(
@@ -161,6 +193,13 @@ def test_help_in_eighty_columns_has_every_option() -> None:
     text = " ".join(re.sub(r"[│╭╮╰╯─]", " ", done.stdout).split())
     for default in ("4566", "8080", "127.0.0.1", ".headgate", "000000000000", "headgate.toml, when it is there"):
         assert f"Default: {default}." in text
+
+
+def test_an_unknown_command_is_refused_in_one_line() -> None:
+    ended = command("frob")
+
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert ended.stderr == "headgate: No such command 'frob'; see headgate --help\n"
 
 
 def test_version_is_printed() -> None:

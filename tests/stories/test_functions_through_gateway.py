@@ -14,7 +14,7 @@ from support.apis import Api
 from support.backends import serving_backend
 from support.clients import KeptConnection, in_parallel
 from support.functions import ROLE, allow_gateway, create_function, replying, zipped
-from support.server import RunningServer, fetch, running
+from support.server import RunningServer, fetch, running, wait_for_end
 
 _ECHO = """
 import json
@@ -409,6 +409,21 @@ def test_new_code_answers_the_first_call_after_the_update_was_answered(server: R
 
     assert seen == [str(number).encode() for number in range(9)]
     assert configured == b"red"
+
+
+def test_the_processes_of_replaced_and_deleted_code_end(server: RunningServer) -> None:
+    pid = "import os\n\ndef handle(event, context):\n    return {'body': str(os.getpid())}\n"
+    api = _served(server, "process", pid)
+    functions = server.client("lambda")
+
+    replaced = int(fetch(api.url("prod")).body)
+    functions.update_function_code(FunctionName="process", ZipFile=zipped(pid + "\n# two\n"))
+    wait_for_end(replaced)
+    deleted = int(fetch(api.url("prod")).body)
+    functions.delete_function(FunctionName="process")
+    wait_for_end(deleted)
+
+    assert replaced != deleted
 
 
 def test_a_call_that_runs_while_its_code_is_replaced_ends_on_the_old_code(server: RunningServer) -> None:

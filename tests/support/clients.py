@@ -89,3 +89,5 @@ def wait_until_refused(url: str) -> None:
             socket.create_connection((parts.hostname or "", parts.port or 0), timeout=10).close()
         except ConnectionRefusedError:
             return
+        except ConnectionResetError:
+            pass  # it was queued when the listener closed

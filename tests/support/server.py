@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import select
 import signal
 import subprocess
 import sys
@@ -19,6 +20,7 @@ from botocore.config import Config
 
 HEADGATE: Final = (sys.executable, "-m", "headgate")
 START_S: Final = 30  # seconds after which a server that says nothing has failed
+END_S: Final = 30  # seconds after which a process that was to end has not
 
 
 class RunningServer:
@@ -145,6 +147,19 @@ def closing(server: RunningServer) -> Iterator[RunningServer]:
             server.stop()
         if server.process.stdout is not None:
             server.process.stdout.close()
+
+
+def wait_for_end(pid: int) -> None:
+    """Until there is no such process."""
+    try:
+        fd = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return
+    try:
+        ended, _, _ = select.select([fd], [], [], END_S)
+    finally:
+        os.close(fd)
+    assert ended, f"process {pid} has not ended"
 
 
 def data_options(folder: Path) -> tuple[str, ...]:

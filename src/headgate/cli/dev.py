@@ -17,6 +17,7 @@ from headgate.client.functions import Wanted, log_group, log_lines, put_function
 
 _LOOK_S: Final = 0.05  # between two looks at the folder
 _TRY_AGAIN_S: Final = 1.0  # after the server did not answer
+_UNPACKED: Final = re.compile(r"""[^\s"'(]*/code/[0-9a-f]{64}""")
 
 
 def dev(
@@ -143,7 +144,8 @@ class _Session:
                 _say(f"the log cannot be followed: {error}")
                 return
             for line in lines:
-                print(line, flush=True)
+                # Where the server has unpacked the code is of no use to whoever edits it.
+                print(_UNPACKED.sub(lambda _: str(self._folder), line), flush=True)
 
 
 def _say(what: str) -> None:

@@ -1,6 +1,7 @@
 """The command `headgate`."""
 
 import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
@@ -21,17 +22,6 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-
-
-@app.callback()
-def _command() -> None:
-    """Keeps `up` a command of its own: typer would fold a single one into the program."""
-
-
-@app.command()
-def version() -> None:
-    """Print the version."""
-    print(f"headgate {__version__}")
 
 
 @app.command()
@@ -83,6 +73,12 @@ def up(
 app.command()(dev)
 
 
+@app.command()
+def version() -> None:
+    """Print the version."""
+    print(f"headgate {__version__}")
+
+
 def _config_file(given: Path | None) -> Path | None:
     if given is not None:
         return given
@@ -96,16 +92,21 @@ def main(serve: Serve) -> None:
     """Run the command. `serve` runs a server until it is told to stop: a client knows no server of its own."""
     try:
         # Not standalone: typer would draw a box of five lines around what is wrong.
-        status = app(obj=serve, standalone_mode=False)
+        status = app(obj=serve, standalone_mode=False, prog_name="headgate")
     except typer.TyperException as error:
         if not error.format_message():
             raise SystemExit(error.exit_code) from error  # no command was given: the help has been printed
-        context = getattr(error, "ctx", None)
-        asked = "up" if context is None or context.parent is None else context.info_name
-        fail(f"{_one_line(error.format_message())}; see headgate {asked} --help")
+        fail(f"{_one_line(error.format_message())}; see {_command_of(error)} --help")
     except typer.Abort:
         raise SystemExit(130) from None
     raise SystemExit(status or 0)
+
+
+def _command_of(error: typer.TyperException) -> str:
+    """The command that was used wrongly, as it is called."""
+    context: typer.Context | None = getattr(error, "ctx", None)
+    # The parser raises some without a context.
+    return context.command_path if context is not None else f"headgate {'dev' if 'dev' in sys.argv[1:2] else 'up'}"
 
 
 def _one_line(text: str) -> str:

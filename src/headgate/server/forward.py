@@ -24,18 +24,21 @@ class EndpointForwarder:
         """The endpoint's answer. Raises ApiError when there is none.
 
         A request for AWS itself is signed anew, with the credentials of the server's own environment: the client's
-        signature is for this host and, as a rule, by a key that AWS does not know.
+        signature is for this host and, as a rule, by a key that AWS does not know. Another endpoint may know the
+        client's key, so it is told the host that the client signed for.
         """
         parts = urlsplit(endpoint)
         port = parts.port or (443 if parts.scheme == "https" else 80)
         headers = {name: value for name, value in request.headers.items() if name not in _NOT_FORWARDED}
         path = parts.path.rstrip("/") + request.path
+        host = request.headers.get("host", parts.netloc)
         if (parts.hostname or "").endswith(".amazonaws.com"):
             url = f"{parts.scheme}://{parts.netloc}{path}" + (f"?{request.query}" if request.query else "")
             unsigned = {name: value for name, value in headers.items() if name not in _SIGNATURE}
             headers = signed_headers(service, scope.region, request.method, url, unsigned, request.body)
+            host = parts.netloc
         target = f"{path}?{request.query}" if request.query else path
-        lines = [f"{request.method} {target} HTTP/1.1", f"Host: {parts.netloc}"]
+        lines = [f"{request.method} {target} HTTP/1.1", f"Host: {host}"]
         lines += [f"{name}: {value}" for name, value in headers.items()]
         lines += [f"Content-Length: {len(request.body)}", "", ""]
         origin = Origin(parts.scheme, parts.hostname or "", port)

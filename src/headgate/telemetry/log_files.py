@@ -6,10 +6,13 @@ wait longest are dropped and their number is written in their place.
 
 import asyncio
 import contextlib
+import logging
 import time
 from collections import deque
 from pathlib import Path
 from typing import Final
+
+_log = logging.getLogger("headgate.logs")
 
 FLUSH_S: Final = 1.0
 MAX_GATHERED: Final = 200_000  # lines of all groups together that wait to be written
@@ -26,6 +29,7 @@ class LogFiles:
         self._gathered: deque[tuple[str, str]] = deque(maxlen=max_gathered)  # group, and the line as it is written
         self._dropped = 0
         self._flushing: asyncio.Task[None] | None = None
+        self._closing = asyncio.Event()
         self._at = (-1, "")  # a millisecond and its text: the lines of a call share one
 
     def __repr__(self) -> str:
@@ -43,10 +47,9 @@ class LogFiles:
 
     async def close(self) -> None:
         """Write what is gathered."""
+        self._closing.set()
         if self._flushing is not None:
-            self._flushing.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._flushing
+            await self._flushing  # not cancelled: it may be in the middle of writing
         await self._flush()
 
     def path_of(self, group: str) -> Path:
@@ -56,7 +59,8 @@ class LogFiles:
 
     async def _flush_on(self) -> None:
         while self._gathered:
-            await asyncio.sleep(FLUSH_S)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._closing.wait(), FLUSH_S)
             await self._flush()
         self._flushing = None
 
@@ -70,7 +74,11 @@ class LogFiles:
             if dropped:
                 lines.insert(0, f"{dropped} lines were dropped: the disk did not keep up\n")
                 dropped = 0
-            await asyncio.to_thread(_append, self.path_of(group), "".join(lines), self._max_file_bytes)
+            try:
+                await asyncio.to_thread(_append, self.path_of(group), "".join(lines), self._max_file_bytes)
+            except OSError as error:
+                # A full disk, or a name that makes no file. Neither may end the writing of the other groups.
+                _log.warning("%d lines of log group %s are lost: %s", len(lines), group, error)
 
 
 def _append(path: Path, text: str, max_file_bytes: int) -> None:

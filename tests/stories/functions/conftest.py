@@ -53,6 +53,12 @@ class Stage:
         self.work = folder / "work"
         self.runtime = FunctionRuntime(work_dir=self.work, logs=self.logs, limits=limits)
         self._calls = 0
+        self._others = set(children_of(os.getpid()))  # servers of other tests in this process
+
+    @property
+    def processes(self) -> list[int]:
+        """The runtime's own children."""
+        return [pid for pid in children_of(os.getpid()) if pid not in self._others]
 
     def function(self, code: str, **changed: Any) -> FunctionSpec:
         """A function of this code, whose handler is `handler`."""
@@ -113,7 +119,7 @@ def stage(tmp_path: Path) -> Callable[..., Any]:
             yield at
         finally:
             await at.runtime.close()
-            assert children_of(os.getpid()) == []
+            assert at.processes == []
 
     return open_stage
 

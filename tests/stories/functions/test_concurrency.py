@@ -1,14 +1,13 @@
 """Many calls at once, and the life of environments."""
 
 import asyncio
-import os
 from typing import Any
 
 import pytest
 
 from headgate.functions.errors import Throttled
 
-from .conftest import children_of, gone
+from .conftest import gone
 
 Fixture = Any
 
@@ -102,7 +101,7 @@ def test_idle_environments_end_and_their_parent_with_them(run: Fixture, stage: F
             pid = await at.answer(spec)
 
             await gone(pid)
-            while children_of(os.getpid()):  # noqa: ASYNC110 - nobody tells when a process has been reaped
+            while at.processes:  # noqa: ASYNC110 - nobody tells when a process has been reaped
                 await asyncio.sleep(0.001)
 
             assert await at.answer(spec) != pid

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from .conftest import alive, children_of, gone
+from .conftest import alive, gone
 
 Fixture = Any
 
@@ -348,14 +348,14 @@ def test_closing_leaves_no_process_and_no_folder(run: Fixture, stage: Fixture) -
             )
             call = asyncio.ensure_future(at.failure(spec))
             pid = int((await at.logs.line("pid")).split()[1])
-            parent = children_of(os.getpid())
+            parent = at.processes
 
             await at.runtime.close()
 
             assert (await call)["errorMessage"].endswith("signal: killed")
             assert len(parent) == 1
             assert not alive(pid)
-            assert children_of(os.getpid()) == []
+            assert at.processes == []
             assert list(at.work.iterdir()) == []
             assert asyncio.all_tasks() == {asyncio.current_task()}
 

@@ -140,6 +140,31 @@ def test_a_thousand_pipelined_requests_are_answered_in_order(size: int) -> None:
     run(scenario())
 
 
+def test_a_flood_of_pipelined_requests_leaves_their_turn_to_others() -> None:
+    async def scenario() -> None:
+        flood = 5_000
+        order: list[str] = []
+
+        async def note(call: Call) -> Response:
+            order.append(call.path)
+            return await echo(call)
+
+        async with serving(note) as gateway:
+            flooding, others = await gateway.connect(), await gateway.connect()
+            flooding[1].write(b"GET /flood HTTP/1.1\r\nHost: a\r\n\r\n" * flood + LAST)
+            others[1].write(b"GET /other HTTP/1.1\r\nHost: a\r\n\r\n")
+            await others[0].readuntil(b"\r\n\r\n")
+            answered_before = order.index("/other")
+            answers = await flooding[0].read()
+            for _, writer in (flooding, others):
+                writer.close()
+
+        assert answered_before < flood / 10
+        assert answers.count(b"X-Path: /flood") == flood
+
+    run(scenario())
+
+
 def test_pipelined_calls_that_wait_are_answered_in_order_one_at_a_time() -> None:
     async def scenario() -> None:
         running = most = 0
@@ -300,11 +325,16 @@ def test_a_refusal_has_api_gateways_shape_and_closes(data: bytes, status: int, m
     run(scenario())
 
 
-def test_a_client_that_goes_on_sending_still_reads_why_it_was_refused() -> None:
+@pytest.mark.parametrize("framing", ["chunked", "length"])
+def test_a_client_that_goes_on_sending_still_reads_why_it_was_refused(framing: str) -> None:
     async def scenario() -> None:
         async with serving() as gateway:
             size = 12_000_000
-            data = b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n" % size + b"x" * size
+            if framing == "chunked":
+                head = b"Transfer-Encoding: chunked\r\n\r\n%x\r\n" % size
+            else:
+                head = b"Content-Length: %d\r\n\r\n" % size
+            data = b"POST / HTTP/1.1\r\nHost: a\r\n" + head + b"x" * size
 
             answer = await gateway.exchange(data)
 

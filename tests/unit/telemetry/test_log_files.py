@@ -51,3 +51,16 @@ def test_what_is_too_much_is_dropped_from_the_oldest_and_counted(tmp_path: Path)
     first, *rest = (tmp_path / "g.log").read_text().splitlines()
     assert first == "3 lines were dropped: the disk did not keep up"
     assert [line[-1] for line in rest] == ["3", "4"]
+
+
+def test_a_group_that_makes_no_file_loses_its_own_lines_only(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    too_long = "x" * 300
+
+    _written(tmp_path, ("g", "first"), ("g.log/below", "lost"), (too_long, "lost"), ("h", "last"))
+
+    assert "first" in (tmp_path / "g.log").read_text()
+    assert "last" in (tmp_path / "h.log").read_text()
+    assert [record.getMessage().partition(" are lost")[0] for record in caplog.records] == [
+        "1 lines of log group g.log/below",
+        f"1 lines of log group {too_long}",
+    ]

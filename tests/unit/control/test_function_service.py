@@ -1,0 +1,134 @@
+"""Calling a function: its code is fetched and unpacked once, whoever asks and whatever becomes of them."""
+
+import asyncio
+import base64
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from headgate.control.function_service import FunctionService
+from headgate.dataplane.ports import FunctionMissing
+from headgate.functions.directory import FunctionDirectory, PublishedFunction
+from headgate.model.arn import FunctionRef
+from headgate.model.function import FunctionVersion
+from headgate.model.invocation import FunctionSpec, Invocation, Outcome
+from support.functions import replying, zipped
+
+_ORDERS = FunctionRef(account_id="000000000000", region="us-east-1", name="orders")
+
+
+class _Runtime:
+    """Answers at once with the handler's source."""
+
+    def __init__(self) -> None:
+        self.retired: list[str] = []
+
+    async def invoke(self, spec: FunctionSpec, invocation: Invocation, timeout_s: float | None = None) -> Outcome:
+        return Outcome(payload=(spec.code_dir / "handler.py").read_bytes())
+
+    def retire(self, key: str) -> None:
+        self.retired.append(key)
+
+
+class _Code:
+    """A store of one zip, that gives it when it is let."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+        self.is_there = True
+        self.open = asyncio.Event()
+        self.zip = zipped(replying("hello"))
+
+    async def fetch(self, sha256: str) -> bytes | None:
+        self.asked += 1
+        await self.open.wait()
+        return self.zip if self.is_there else None
+
+
+def _service(folder: Path, code: _Code) -> FunctionService:
+    directory = FunctionDirectory()
+    version = FunctionVersion(
+        function_name="orders",
+        function_arn=_ORDERS.arn,
+        version="$LATEST",
+        runtime="python3.13",
+        role="",
+        handler="handler.handle",
+        code_size=1,
+        last_modified="",
+        revision_id="a",
+        account_id=_ORDERS.account_id,
+        region=_ORDERS.region,
+        code_sha256=_sha256(code.zip),
+    )
+    published = PublishedFunction(versions={"$LATEST": version}, aliases={}, policies={})
+    directory.publish((_ORDERS.account_id, _ORDERS.region, "orders"), published)
+    runtime: Any = _Runtime()
+    return FunctionService(directory, runtime, folder, code.fetch)
+
+
+def _sha256(body: bytes) -> str:
+    return base64.b64encode(hashlib.sha256(body).digest()).decode()
+
+
+async def _call(service: FunctionService) -> bytes:
+    return (await service.invoke(_ORDERS, b"{}", "", 1.0)).payload
+
+
+def test_first_calls_at_the_same_time_fetch_the_code_once(tmp_path: Path) -> None:
+    async def story() -> None:
+        code = _Code()
+        service = _service(tmp_path, code)
+        calls = [asyncio.ensure_future(_call(service)) for _ in range(3)]
+        code.open.set()
+
+        assert all(b"hello" in payload for payload in await asyncio.gather(*calls))
+        assert code.asked == 1
+
+    asyncio.run(story())
+
+
+def test_a_first_caller_that_leaves_takes_the_code_from_nobody(tmp_path: Path) -> None:
+    async def story() -> None:
+        code = _Code()
+        service = _service(tmp_path, code)
+        first, second = (asyncio.ensure_future(_call(service)) for _ in range(2))
+        await asyncio.sleep(0)
+        first.cancel()
+        code.open.set()
+
+        assert b"hello" in await second
+        with pytest.raises(asyncio.CancelledError):
+            await first
+        assert code.asked == 1
+
+    asyncio.run(story())
+
+
+def test_a_call_whose_code_could_not_be_fetched_is_followed_by_one_that_tries_again(tmp_path: Path) -> None:
+    async def story() -> None:
+        code = _Code()
+        code.open.set()
+        code.is_there = False
+        service = _service(tmp_path, code)
+
+        with pytest.raises(RuntimeError, match="is not in the store"):
+            await _call(service)
+        code.is_there = True
+
+        assert b"hello" in await _call(service)
+
+    asyncio.run(story())
+
+
+def test_a_function_that_there_is_not_is_missing(tmp_path: Path) -> None:
+    async def story() -> None:
+        service = _service(tmp_path, _Code())
+        absent = FunctionRef(account_id=_ORDERS.account_id, region=_ORDERS.region, name="absent")
+
+        with pytest.raises(FunctionMissing):
+            await service.invoke(absent, b"{}", "", 1.0)
+
+    asyncio.run(story())
