@@ -62,7 +62,10 @@ def test_interpreters_are_a_table_of_the_file(tmp_path: Path) -> None:
         ("interpreters = 3", "interpreters must be a table"),
         ('[interpreters]\n"java21" = "/bin/sh"', "interpreters has 'java21'; give a runtime such as"),
         ('[interpreters]\npython3.12 = "/bin/sh"', "interpreters has 'python3'; give a runtime such as"),
-        ('[interpreters]\n"python3.12" = "/absent"', "interpreters.python3.12 is '/absent'; give the path of a program"),
+        (
+            '[interpreters]\n"python3.12" = "/absent"',
+            "interpreters.python3.12 is '/absent'; give the path of a program",
+        ),
     ],
 )
 def test_an_interpreter_that_cannot_be_used_is_refused(text: str, said: str, tmp_path: Path) -> None:

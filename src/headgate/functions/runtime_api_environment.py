@@ -32,6 +32,7 @@ from headgate.functions.runtime_api import (
 from headgate.functions.runtime_api_connection import ApiConnection, ApiListener
 from headgate.model.invocation import FunctionSpec
 
+_MEMORY_EVERY_S: Final = 0.1
 _EXIT_S: Final = 1.0  # for a runtime that has said why it cannot start, to end by itself
 
 
@@ -46,6 +47,7 @@ class RuntimeApiEnvironment(EnvironmentProcess):
         self._poll: ApiConnection | None = None  # waits for the next call
         self._uploading: ApiConnection | None = None  # sends an answer
         self._undelivered: PendingCall | None = None
+        self._memory_seen_at = 0.0
 
     # The process.
 
@@ -120,7 +122,7 @@ class RuntimeApiEnvironment(EnvironmentProcess):
                 self._deadline.set(time.monotonic() + _EXIT_S)
             case Ask.RESPONSE | Ask.ERROR:
                 self._answer = outcome_of(ask, request)
-                self.peak_memory_mb = max(self.peak_memory_mb, self._peak_memory_now_mb())
+                self._look_at_memory()
                 self._happens(Event.RESPONDED)
         return too_large_reply(request.headers) if request.too_large else ACCEPTED
 
@@ -152,6 +154,13 @@ class RuntimeApiEnvironment(EnvironmentProcess):
         failed = self.state is State.STARTING and bool(self._failure.document)
         check(ask, request_id, self.state, current_id=current_id, polled=self._poll is not None, failed=failed)
         return ask
+
+    def _look_at_memory(self) -> None:
+        """Ask the kernel for the peak, but not at each of many short calls: it takes a good part of one."""
+        now = time.monotonic()
+        if now - self._memory_seen_at > _MEMORY_EVERY_S:
+            self._memory_seen_at = now
+            self.peak_memory_mb = max(self.peak_memory_mb, self._peak_memory_now_mb())
 
     def _next_asked(self) -> None:
         """It has started, or has done with its last call."""
