@@ -26,7 +26,7 @@ check: $(STAMP)  ## format, lint, types
 	$(BIN)/mypy
 
 # What `make test` and `make bench` use of the system, by Debian's names for command and package.
-TEST_TOOLS := wrk
+TEST_TOOLS := wrk bwrap:bubblewrap
 BENCH_TOOLS := wrk nginx:nginx-light
 
 # Install what is missing where that is possible, else say it in a line and go on: what needs it is skipped.

@@ -13,10 +13,12 @@ from typing import Any, Final
 import uvloop
 
 from headgate.dataplane.compile import compile_stage
+from headgate.dataplane.function_url.published import FunctionUrls
 from headgate.dataplane.pipeline import serve
 from headgate.dataplane.ports import Functions, Origin, Ports
 from headgate.dataplane.snapshot import Stages
 from headgate.dataplane.throttle import Buckets
+from headgate.model.call import Call
 from headgate.model.deployment import Definition
 from headgate.model.ids import DeploymentId, ResourceId, RestApiId, StageName
 from headgate.model.rest_api import Integration, Method, Resource, RestApi
@@ -65,10 +67,14 @@ class _Backend(_Transport):
 class _Ports:
     def __init__(self, http: HttpPools) -> None:
         self.http = http
+        self.function_urls = FunctionUrls()
 
     @property
     def functions(self) -> Functions:
         raise NotImplementedError("no function is called here")
+
+    def verify_signature(self, call: Call, region: str) -> str | None:
+        raise NotImplementedError("no function URL is called here")
 
     def draw(self) -> float:
         return 50.0

@@ -14,8 +14,9 @@ import signal
 import socket
 import tempfile
 import time
-from collections.abc import Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from math import ceil
 from pathlib import Path
 from typing import Any, Final
@@ -24,21 +25,32 @@ import uvicorn
 
 from headgate import __version__
 from headgate.control import apigateway, lambda_, sts
+from headgate.control.code_links import CodeLinks
 from headgate.control.dispatch import Dispatcher, OwnService
 from headgate.control.function_service import FunctionService
+from headgate.control.lambda_.event_queue import EventLimits, EventQueue
 from headgate.control.lambda_.ports import Invoked
 from headgate.control.old_code import COLLECT_EVERY_S, delete_old_code, discard_old_folders
+from headgate.control.polling.poller import Functions as PollerFunctions
+from headgate.control.polling.poller import Pace
+from headgate.control.polling.pollers import Pollers
 from headgate.control.publishing import Publisher
+from headgate.dataplane.function_url.published import FunctionUrls
 from headgate.dataplane.pipeline import serve
 from headgate.dataplane.ports import Functions, HttpClient
+from headgate.dataplane.signature import verifier
 from headgate.dataplane.snapshot import Stages
 from headgate.dataplane.throttle import Buckets
+from headgate.functions import isolation
 from headgate.functions.directory import FunctionDirectory
 from headgate.functions.runtime import FunctionRuntime, RuntimeLimits, Runtimes
 from headgate.model.arn import FunctionRef
 from headgate.model.call import Call, Response
+from headgate.model.event_source import EventSourceMapping
 from headgate.model.function import FunctionVersion
+from headgate.model.provisioned import Provisioned
 from headgate.model.scope import Scope
+from headgate.server.aws_calls import call_aws
 from headgate.server.bridge import MotoBridge
 from headgate.server.control_app import ControlApp
 from headgate.server.forward import EndpointForwarder
@@ -48,6 +60,8 @@ from headgate.server.http_limits import HttpLimits
 from headgate.server.listener import GatewayServer
 from headgate.settings import Settings
 from headgate.store.folder import DataFolder, DataFolderError
+from headgate.store.key import find_key
+from headgate.store.sealing import Sealed
 from headgate.store.sqlite import SqliteStore
 from headgate.telemetry.log_files import LogFiles
 from headgate.telemetry.log_tail import LogTail
@@ -59,6 +73,8 @@ _GC_THRESHOLDS: Final = (20_000, 20, 50)
 
 _BACKLOG: Final = 2_048  # connections that wait to be accepted
 _ENDPOINT_ANSWER_BYTES: Final = 256 * 1024 * 1024  # objects of S3 are larger than what an API's backend may answer
+_LONG_POLL_S: Final = 5  # that a receive waits for a message: a stop waits for it too
+
 _LEFT_CALLS_S: Final = 5.0  # at most, at a stop, for function calls whose clients are gone
 
 
@@ -75,7 +91,9 @@ class Server:
         self.gateway_port = settings.gateway_port
         self._stages = Stages()
         self._buckets = Buckets()
-        self._directory = FunctionDirectory()
+        self._directory = FunctionDirectory(settings.concurrency)
+        self._function_urls = FunctionUrls()
+        self._code_links = CodeLinks()
 
     def __repr__(self) -> str:
         return f"<Server control :{self.port}, gateway :{self.gateway_port}, {self._stages}>"
@@ -99,44 +117,82 @@ class Server:
         gateway_socket = _bind(settings.gateway_host, settings.gateway_port)
         self.gateway_port = gateway_socket.getsockname()[1]
 
+        isolated = await asyncio.to_thread(self._isolation)
         self._root = Path(tempfile.mkdtemp(prefix="headgate-")) if settings.ephemeral else settings.data.resolve()
         try:
             self._folder = DataFolder(self._root)
         except DataFolderError as error:
             raise StartError(str(error)) from error
-        self._publisher = Publisher(self._stages, self._directory, self._buckets, self._retire)
+        self._publisher = Publisher(
+            self._stages,
+            self._directory,
+            self._buckets,
+            self._retire,
+            self._keep_started,
+            self._function_urls,
+            self._poll,
+        )
+        place = isolation.workplace(self._root, isolated)
         self._store = SqliteStore(self._folder.database, self._publisher.prepare, durable=not settings.ephemeral)
+        self._store.sealing = Sealed(await self._key())
         self._logs = LogFiles(self._root / "logs")
         self.log_tail = LogTail(self._logs)
         self._runtime = FunctionRuntime(
-            work_dir=self._root / "run",
+            work_dir=place / "run",
             logs=self.log_tail,
             limits=RuntimeLimits(
                 max_environments=settings.max_environments, drain_s=min(settings.drain_s, _LEFT_CALLS_S)
             ),
             endpoint_url=_url(settings.host, self.port),
-            runtimes=Runtimes(settings.interpreters),
+            runtimes=Runtimes(settings.interpreters, isolated),
+            isolation=isolated,
         )
         self._function_service = FunctionService(
             self._directory,
             self._runtime,
-            self._root / "code",
+            place / "code",
             lambda sha256: self._store.read(lambda tx: tx.get_blob(sha256)),
         )
         self._http = HttpPools()
         self._endpoint_http = HttpPools(PoolLimits(body_bytes=_ENDPOINT_ANSWER_BYTES))
         self._bridge = MotoBridge(settings.endpoints, EndpointForwarder(self._endpoint_http))
+        self._pollers = Pollers(
+            partial(call_aws, self._bridge),
+            PollerFunctions(is_there=self._function_service.exists, invoke=self._invoke_for_queue),
+            # A receive that waits would hold up all that moto is asked for: it has one thread.
+            Pace(wait_s=_LONG_POLL_S) if "sqs" in settings.endpoints else Pace(),
+        )
+        self._events = EventQueue(
+            self._store, self._function_service, self._bridge, EventLimits(retry_delays_s=settings.event_retry_s)
+        )
         (await self._store.read(self._publisher.load))()
+        await self._events.load()
         in_use = await self._store.write(delete_old_code)
-        await asyncio.to_thread(discard_old_folders, self._root / "code", in_use)
+        await asyncio.to_thread(discard_old_folders, place / "code", in_use)
         self._housekeeping = asyncio.create_task(self._delete_old_code())
 
         if self._directory:
             self._runtime.start_spare()  # the first call of a function after a restart then need not wait for one
-        self._ports = GatewayPorts(self._http, self._function_service)
+        self._ports = GatewayPorts(
+            self._http,
+            self._function_service,
+            self._function_urls,
+            verifier(*settings.function_url_key.partition(":")[::2], "lambda"),
+        )
         self._gateway = GatewayServer(self.answer, HttpLimits(), _log_defect)
         await self._gateway.start(settings.gateway_host, self.gateway_port, sock=gateway_socket)
         await self._start_control()
+        self._events.start()  # now that the functions can reach the control plane
+
+    async def _key(self) -> bytes:
+        """What secrets are sealed with. Raises StartError."""
+        key_file = Path(self.settings.key_file) if self.settings.key_file else None
+        try:
+            return await self._store.write(lambda tx: find_key(tx, self._root, self.settings.key, key_file))
+        except DataFolderError as error:
+            self._store.close()
+            self._folder.close()
+            raise StartError(str(error)) from error
 
     def answer(self, call: Call) -> Coroutine[Any, Any, Response]:
         """The gateway's handler."""
@@ -147,16 +203,34 @@ class Server:
         self._housekeeping.cancel()
         self.log_tail.close()
         self._control.should_exit = True
-        await asyncio.gather(self._control_task, self._gateway.drain(self.settings.drain_s))
+        left_s = min(self.settings.drain_s, _LEFT_CALLS_S)
+        await asyncio.gather(
+            self._control_task, self._gateway.drain(self.settings.drain_s), self._pollers.close(left_s)
+        )
+        await self._events.stop(left_s)
         await self._runtime.close()
         self._http.close()
         self._endpoint_http.close()
         await self._logs.close()
         self._bridge.close()
         self._store.close()
+        await asyncio.to_thread(isolation.leave, self._root)
         self._folder.close()
         if self.ephemeral:
             await asyncio.to_thread(shutil.rmtree, self._root, ignore_errors=True)
+
+    def _isolation(self) -> isolation.Isolation:
+        """How functions are kept apart. Raises StartError."""
+        settings = self.settings
+        try:
+            return isolation.choose(
+                sandbox=settings.sandbox,
+                network=settings.function_network,
+                user=settings.function_user,
+                data=settings.data.resolve(),
+            )
+        except isolation.IsolationError as error:
+            raise StartError(str(error)) from error
 
     async def _delete_old_code(self) -> None:
         while True:
@@ -166,10 +240,31 @@ class Server:
     async def reset(self) -> None:
         """Back to empty, the bridge included. Only an ephemeral server is asked to."""
         await self._store.write(lambda tx: tx.clear())
+        self._events.clear()
         await self._bridge.reset()
+
+    async def code(self, path: str, query: str) -> bytes | None:
+        """The zip that a link opens; None where the link is not valid."""
+        digest = self._code_links.opened_by(path, query, time.time())
+        return None if digest is None else await self._store.read(lambda tx: tx.get_blob(digest))
 
     def _retire(self, version: FunctionVersion) -> None:
         self._function_service.retire(version)
+
+    def _keep_started(self, version: FunctionVersion, environments: int) -> None:
+        self._function_service.keep_started(version, environments)
+
+    def _poll(self, uuid: str, mapping: EventSourceMapping | None) -> None:
+        self._pollers.publish(uuid, mapping)
+
+    async def _invoke_for_queue(self, function: FunctionRef, event: bytes) -> Invoked:
+        return await self._function_service.invoke_by_hand(function, event, client_context="", want_log_tail=False)
+
+    def _code_location(self, digest: str, now: float) -> str:
+        return _url(self.settings.host, self.port) + self._code_links.path(digest, now)
+
+    def _function_url(self, url_id: str, region: str) -> str:
+        return f"http://{url_id}.lambda-url.{region}.localhost:{self.gateway_port}/"
 
     async def _start_control(self) -> None:
         dispatcher = Dispatcher(
@@ -181,8 +276,12 @@ class Server:
                     ports=_LambdaPorts(
                         self._store,
                         self._function_service,
+                        self._events,
                         self._bridge,
-                        self.settings.account_id,
+                        self.settings,
+                        self._runtime.limits,
+                        self._code_location,
+                        self._function_url,
                         self._runtime.runtimes,
                     ),
                 ),
@@ -211,11 +310,19 @@ class Server:
 class GatewayPorts:
     """The outside acts of a request; see `dataplane.ports.Ports`."""
 
-    __slots__ = ("functions", "http")
+    __slots__ = ("function_urls", "functions", "http", "verify_signature")
 
-    def __init__(self, http: HttpClient, functions: Functions) -> None:
+    def __init__(
+        self,
+        http: HttpClient,
+        functions: Functions,
+        function_urls: FunctionUrls,
+        verify_signature: Callable[[Call, str], str | None],
+    ) -> None:
         self.http: Final = http
         self.functions: Final = functions
+        self.function_urls: Final = function_urls
+        self.verify_signature: Final = verify_signature
 
     def draw(self) -> float:
         return random.random() * 100.0
@@ -231,14 +338,23 @@ class _LambdaPorts:
         self,
         store: SqliteStore,
         functions: FunctionService,
+        events: EventQueue,
         bridge: MotoBridge,
-        account_id: str,
+        settings: Settings,
+        limits: RuntimeLimits,
+        code_location: Callable[[str, float], str],
+        function_url: Callable[[str, str], str],
         runtimes: Runtimes,
     ) -> None:
         self.store: Final = store
+        self.concurrency: Final = settings.concurrency
+        self.max_provisioned: Final = limits.max_provisioned
+        self.code_location: Final = code_location
+        self.function_url: Final = function_url
         self._functions = functions
+        self._events = events
         self._bridge = bridge
-        self._account_id = account_id
+        self._account_id = settings.account_id
         self._runtimes = runtimes
 
     async def invoke(
@@ -247,6 +363,12 @@ class _LambdaPorts:
         return await self._functions.invoke_by_hand(
             function, payload, client_context=client_context, want_log_tail=want_log_tail
         )
+
+    async def invoke_later(self, function: FunctionRef, payload: bytes, *, client_context: str) -> str:
+        return await self._events.put(function, payload, client_context=client_context)
+
+    def provisioned(self, version: FunctionVersion) -> Provisioned:
+        return self._functions.provisioned(version)
 
     async def fetch_object(self, bucket: str, key: str, version_id: str | None) -> bytes:
         scope = Scope(account_id=self._account_id, region="us-east-1")
@@ -257,6 +379,9 @@ class _LambdaPorts:
 
     def missing_for(self, runtime: str) -> str:
         return self._runtimes.missing(runtime)
+
+    async def call_aws(self, service: str, operation: str, params: Mapping[str, Any], scope: Scope) -> dict[str, Any]:
+        return await call_aws(self._bridge, service, operation, params, scope)
 
 
 class _ControlListener(uvicorn.Server):

@@ -30,11 +30,22 @@ class Settings(Value, frozen=True):
     account_id: str = "000000000000"  # of requests whose access key names none; 12 digits
     drain_s: float = 20.0  # seconds that running requests have at a stop
     max_environments: int = 10  # execution environments of one function version
+    concurrency: int = 1000  # calls of an account's functions that may run at once in a region
+    event_retry_s: tuple[float, ...] = (60.0, 120.0)  # before the first and the second retry of an asynchronous call
+    sandbox: str = "auto"  # around functions: auto, bwrap or none
+    function_network: str = "host"  # of functions in a sandbox: host or none
+    function_user: str = ""  # that functions run as where the server runs as root; "" is nobody
+    key: str = ""  # what secrets are encrypted with: 32 bytes in base64 or hexadecimal; from the environment alone
+    key_file: Path | None = None  # holds such a key; without either it is `key` in the data folder
+    function_url_key: str = ""  # "{access key}:{secret key}" that signs for function URLs of type AWS_IAM; "" for none
     endpoints: Mapping[str, str] = {}  # other services' endpoints, by signing name
     interpreters: Mapping[str, str] = {}  # programs that run functions, by runtime
 
 
 _TABLES: Final = frozenset({"endpoints", "interpreters"})  # of the file alone
+SANDBOXES: Final = ("auto", "bwrap", "none")
+FUNCTION_NETWORKS: Final = ("host", "none")
+
 _TEXT_TO_BOOL: Final = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 
 
@@ -58,6 +69,10 @@ def _read_file(path: Path) -> dict[str, Any]:
         raise SettingsError(f"cannot read the configuration file {path}: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsError(f"the configuration file {path} is not TOML: {error}") from error
+    if "key" in values:
+        raise SettingsError(
+            f"key stands in the configuration file {path}; give it by HEADGATE_KEY, or in a file that key_file names"
+        )
     unknown = sorted(set(values) - set(Settings.__struct_fields__))
     if unknown:
         known = ", ".join(Settings.__struct_fields__)
@@ -73,12 +88,22 @@ def _checked(values: Mapping[str, Any]) -> Settings:
                 read[name] = _integer(name, value, 0, 65535)
             case "max_environments":
                 read[name] = _integer(name, value, 1, 1000)
+            case "concurrency":
+                read[name] = _integer(name, value, 1, 1_000_000)
+            case "event_retry_s":
+                read[name] = _delays(name, value)
             case "drain_s":
                 read[name] = _number(name, value)
             case "ephemeral":
                 read[name] = _flag(name, value)
             case "data":
                 read[name] = _folder(name, value)
+            case "sandbox":
+                read[name] = _one_of(name, value, SANDBOXES)
+            case "function_network":
+                read[name] = _one_of(name, value, FUNCTION_NETWORKS)
+            case "key_file":
+                read[name] = _folder(name, value, "a file")
             case "endpoints":
                 read[name] = _endpoints(value)
             case "interpreters":
@@ -96,6 +121,9 @@ def _checked(values: Mapping[str, Any]) -> Settings:
             f"host is {settings.host!r}; the control plane has no authentication yet and binds loopback addresses only "
             "(127.0.0.1, ::1). The gateway alone may listen elsewhere: --gateway-host"
         )
+    if settings.function_url_key and not re.fullmatch(r"\w+:\S+", settings.function_url_key):
+        # It holds a secret, so it is not shown.
+        raise SettingsError("function_url_key must be an access key and a secret key with a colon between them")
     if settings.port and settings.port == settings.gateway_port:
         raise SettingsError(f"port and gateway_port are both {settings.port}; they must differ")
     return settings
@@ -121,6 +149,14 @@ def _number(name: str, value: Any) -> float:
     return number
 
 
+def _delays(name: str, value: Any) -> tuple[float, ...]:
+    """A list, or text with commas."""
+    given = value.split(",") if isinstance(value, str) else value
+    if not isinstance(given, list) or len(given) != 2:
+        raise SettingsError(f"{name} is {value!r}; give two numbers of seconds, such as 60,120")
+    return tuple(_number(name, each) for each in given)
+
+
 def _flag(name: str, value: Any) -> bool:
     if isinstance(value, bool):
         return value
@@ -130,16 +166,22 @@ def _flag(name: str, value: Any) -> bool:
     return flag
 
 
+def _one_of(name: str, value: Any, accepted: tuple[str, ...]) -> str:
+    if value not in accepted:
+        raise SettingsError(f"{name} is {value!r}; give {', '.join(accepted[:-1])} or {accepted[-1]}")
+    return str(value)
+
+
 def _text(name: str, value: Any) -> str:
     if not isinstance(value, str):
         raise SettingsError(f"{name} is {value!r}; give a text in quotes")
     return value
 
 
-def _folder(name: str, value: Any) -> Path:
+def _folder(name: str, value: Any, what: str = "a folder") -> Path:
     text = _text(name, str(value) if isinstance(value, Path) else value)
     if not text or "\0" in text:  # an empty name would be the current folder
-        raise SettingsError(f"{name} is {text!r}; give the name of a folder")
+        raise SettingsError(f"{name} is {text!r}; give the name of {what}")
     try:
         return Path(text).expanduser()
     except RuntimeError as error:

@@ -23,7 +23,7 @@ from support.functions import create_function, replying
 from support.server import HEADGATE, RunningServer, closing, command, data_options, fetch, running, start
 
 _FREE = ("--port", "0", "--gateway-port", "0")
-_OPTIONS = ("port", "gateway-port", "host", "gateway-host", "data", "ephemeral", "account-id", "config")
+_OPTIONS = ("port", "gateway-port", "host", "gateway-host", "data", "ephemeral", "account-id", "sandbox", "config")
 
 
 def _refusal(*arguments: str, environment: Mapping[str, str] | None = None, folder: Path | None = None) -> str:

@@ -411,19 +411,20 @@ def test_new_code_answers_the_first_call_after_the_update_was_answered(server: R
     assert configured == b"red"
 
 
-def test_the_processes_of_replaced_and_deleted_code_end(server: RunningServer) -> None:
+def test_the_processes_of_replaced_and_deleted_code_end() -> None:
     pid = "import os\n\ndef handle(event, context):\n    return {'body': str(os.getpid())}\n"
-    api = _served(server, "process", pid)
-    functions = server.client("lambda")
+    with running("--ephemeral", "--sandbox", "none") as server:  # a sandbox has numbers of its own
+        api = _served(server, "process", pid)
+        functions = server.client("lambda")
 
-    replaced = int(fetch(api.url("prod")).body)
-    functions.update_function_code(FunctionName="process", ZipFile=zipped(pid + "\n# two\n"))
-    wait_for_end(replaced)
-    deleted = int(fetch(api.url("prod")).body)
-    functions.delete_function(FunctionName="process")
-    wait_for_end(deleted)
+        replaced = int(fetch(api.url("prod")).body)
+        functions.update_function_code(FunctionName="process", ZipFile=zipped(pid + "\n# two\n"))
+        wait_for_end(replaced)
+        deleted = int(fetch(api.url("prod")).body)
+        functions.delete_function(FunctionName="process")
+        wait_for_end(deleted)
 
-    assert replaced != deleted
+        assert replaced != deleted
 
 
 def test_a_call_that_runs_while_its_code_is_replaced_ends_on_the_old_code(server: RunningServer) -> None:

@@ -34,6 +34,16 @@ class Backend:
         """How many requests came for paths that begin so."""
         return sum(path.startswith(prefix) for path in self._arrived)
 
+    def asked(self, prefix: str) -> set[str]:
+        """The paths that begin so, each once."""
+        with self._changed:
+            return {path for path in self._arrived if path.startswith(prefix)}
+
+    @property
+    def paths(self) -> list[str]:
+        """What was asked for, in order of arrival."""
+        return list(self._arrived)
+
     def wait_for(self, prefix: str, count: int) -> None:
         """Wait until so many requests have come."""
         with self._changed:

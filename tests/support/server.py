@@ -11,7 +11,6 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -30,10 +29,21 @@ class RunningServer:
         self.process = process
         self.url = url
         self.gateway = gateway
+        self._clients: dict[tuple[str, str, str], Any] = {}
 
     def client(self, service: Any, region: str = "us-east-1", access_key: str = "test") -> Any:
         """An unmodified boto3 client of this server. It tries once: a retry would hide an error."""
-        return _client(self.url, service, region, access_key)
+        key = (service, region, access_key)
+        if key not in self._clients:  # making one takes longer than most tests
+            self._clients[key] = _client(self.url, *key)
+        return self._clients[key]
+
+    def close(self) -> None:
+        """Close what this side has opened. The process must have ended."""
+        for client in self._clients.values():
+            client.close()
+        if self.process.stdout is not None:
+            self.process.stdout.close()
 
     def stage_url(self, api_id: str, stage: str, path: str = "/") -> str:
         return f"{self.gateway}/_aws/execute-api/{api_id}/{stage}{path}"
@@ -49,9 +59,7 @@ class RunningServer:
         return self.process.wait(timeout=60)
 
 
-@cache
 def _client(url: str, service: Any, region: str, access_key: str) -> Any:
-    """One for each way to be called: making one takes longer than most tests."""
     session = boto3.Session(region_name=region, aws_access_key_id=access_key, aws_secret_access_key="test")
     config = Config(retries={"total_max_attempts": 1}, read_timeout=60)
     return session.client(service, endpoint_url=url, config=config)
@@ -145,8 +153,7 @@ def closing(server: RunningServer) -> Iterator[RunningServer]:
     finally:
         if server.process.poll() is None:
             server.stop()
-        if server.process.stdout is not None:
-            server.process.stdout.close()
+        server.close()
 
 
 def wait_for_end(pid: int) -> None:

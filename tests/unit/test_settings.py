@@ -28,12 +28,19 @@ _SAID: dict[str, tuple[str, str, Any]] = {
     "ephemeral": ("yes", "ephemeral = true", True),
     "account_id": ("123456789012", 'account_id = "123456789012"', "123456789012"),
     "drain_s": ("2.5", "drain_s = 2.5", 2.5),
+    "sandbox": ("bwrap", 'sandbox = "bwrap"', "bwrap"),
+    "function_network": ("none", 'function_network = "none"', "none"),
+    "function_user": ("www-data", 'function_user = "www-data"', "www-data"),
     "max_environments": ("3", "max_environments = 3", 3),
+    "concurrency": ("50", "concurrency = 50", 50),
+    "event_retry_s": ("0.5, 2", "event_retry_s = [0.5, 2]", (0.5, 2.0)),
+    "key_file": ("/run/secrets/key", 'key_file = "/run/secrets/key"', Path("/run/secrets/key")),
+    "function_url_key": ("AKID:secret", 'function_url_key = "AKID:secret"', "AKID:secret"),
 }
 
 
-def test_every_setting_but_the_tables_of_the_file_is_in_this_table() -> None:
-    assert {*_SAID, "endpoints", "interpreters"} == set(Settings.__struct_fields__)
+def test_every_setting_but_the_tables_of_the_file_and_the_key_is_in_this_table() -> None:
+    assert {*_SAID, "endpoints", "interpreters", "key"} == set(Settings.__struct_fields__)
 
 
 @pytest.mark.parametrize("name", _SAID)
@@ -71,6 +78,20 @@ def test_interpreters_are_a_table_of_the_file(tmp_path: Path) -> None:
 def test_an_interpreter_that_cannot_be_used_is_refused(text: str, said: str, tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match=said):
         load_settings({}, {}, _file(tmp_path, text))
+
+
+def test_the_key_is_read_from_the_environment_and_never_from_the_file(tmp_path: Path) -> None:
+    assert load_settings({}, {"HEADGATE_KEY": "x"}, None).key == "x"
+    with pytest.raises(SettingsError, match="give it by HEADGATE_KEY, or in a file that key_file names"):
+        load_settings({}, {}, _file(tmp_path, 'key = "x"'))
+
+
+@pytest.mark.parametrize("text", ["AKID", ":secret", "AKID:", "A KID:secret"])
+def test_half_a_key_for_function_urls_is_refused_without_showing_it(text: str) -> None:
+    with pytest.raises(SettingsError) as refused:
+        load_settings({}, {"HEADGATE_FUNCTION_URL_KEY": text}, None)
+
+    assert str(refused.value) == "function_url_key must be an access key and a secret key with a colon between them"
 
 
 def test_endpoints_are_a_table_of_the_file(tmp_path: Path) -> None:
@@ -111,6 +132,10 @@ def test_a_home_folder_is_found_by_its_tilde(monkeypatch: pytest.MonkeyPatch) ->
         ({"port": 80.5}, "port is 80.5; give an integer from 0 to 65535"),
         ({"port": 8080}, "port and gateway_port are both 8080; they must differ"),
         ({"max_environments": 0}, "max_environments is 0; give an integer from 1 to 1000"),
+        ({"concurrency": 0}, "concurrency is 0; give an integer from 1 to 1000000"),
+        ({"event_retry_s": 60}, "event_retry_s is 60; give two numbers of seconds, such as 60,120"),
+        ({"event_retry_s": "60"}, "event_retry_s is '60'; give two numbers of seconds, such as 60,120"),
+        ({"event_retry_s": "1,soon"}, "event_retry_s is 'soon'; give seconds from 0 to 3600"),
         ({"drain_s": "soon"}, "drain_s is 'soon'; give seconds from 0 to 3600"),
         ({"drain_s": "nan"}, "drain_s is 'nan'; give seconds from 0 to 3600"),
         ({"ephemeral": "perhaps"}, "ephemeral is 'perhaps'; give true or false"),
@@ -126,6 +151,10 @@ def test_a_home_folder_is_found_by_its_tilde(monkeypatch: pytest.MonkeyPatch) ->
         ({"host": "0.0.0.0"}, "host is '0.0.0.0'; the control plane has no authentication yet"),
         ({"host": "::"}, "host is '::'; the control plane has no authentication yet"),
         ({"host": "192.168.1.1"}, "host is '192.168.1.1'; the control plane has no authentication yet"),
+        ({"sandbox": "docker"}, "sandbox is 'docker'; give auto, bwrap or none"),
+        ({"sandbox": True}, "sandbox is True; give auto, bwrap or none"),
+        ({"function_network": "some"}, "function_network is 'some'; give host or none"),
+        ({"function_user": 65534}, "function_user is 65534; give a text in quotes"),
         ({"endpoints": "http://a"}, "endpoints must be a table, such as:"),
         ({"endpoints": {"s3": "127.0.0.1:9000"}}, "endpoints.s3 is '127.0.0.1:9000'; give a URL such as"),
         ({"endpoints": {"s3": 9000}}, "endpoints.s3 is 9000; give a URL such as"),

@@ -17,7 +17,7 @@ from headgate.client.functions import Wanted, log_group, log_lines, put_function
 
 _LOOK_S: Final = 0.05  # between two looks at the folder
 _TRY_AGAIN_S: Final = 1.0  # after the server did not answer
-_UNPACKED: Final = re.compile(r"""[^\s"'(]*/code/[0-9a-f]{64}""")
+_UNPACKED: Final = re.compile(r"""(/var/task|[^\s"'(]*/code/[0-9a-f]{64})(?=[/"'\s]|$)""")
 
 
 def dev(
@@ -144,7 +144,7 @@ class _Session:
                 _say(f"the log cannot be followed: {error}")
                 return
             for line in lines:
-                # Where the server has unpacked the code is of no use to whoever edits it.
+                # Where the function sees its code is of no use to whoever edits it.
                 print(_UNPACKED.sub(lambda _: str(self._folder), line), flush=True)
 
 

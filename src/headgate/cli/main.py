@@ -45,6 +45,10 @@ def up(
         str | None,
         typer.Option(help="Account of callers whose key names none: 12 digits. Default: 000000000000."),
     ] = None,
+    sandbox: Annotated[
+        str | None,
+        typer.Option(help="Around functions: auto, bwrap (bubblewrap) or none. Default: auto, bwrap where it works."),
+    ] = None,
     config: Annotated[
         Path | None,
         typer.Option(help="Configuration file, in TOML. Default: headgate.toml, when it is there."),
@@ -62,6 +66,7 @@ def up(
         "data": data,
         "ephemeral": ephemeral,
         "account_id": account_id,
+        "sandbox": sandbox,
     }
     serve: Serve = context.obj
     try:

@@ -91,6 +91,8 @@ class Dispatcher:
                 answer = await self._store.write(lambda tx: _built(run(Context(tx, scope, now), members)))
             case Act(run=act):
                 answer = _built(await act(own.ports, scope, now, members))
+                # A call of a function has an id of its own, by which its log and its dead letter name it.
+                request_id = (answer or {}).get("RequestId") or request_id
         return routed.operation.serialize(answer, request_id)
 
 

@@ -1,21 +1,27 @@
 """Calling functions: from the published directory to an execution environment, for the gateway and for Invoke."""
 
 import asyncio
+import logging
 import random
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Final
 
+from headgate.control.lambda_.errors import function_not_found, too_many_requests
 from headgate.control.lambda_.ports import Invoked
 from headgate.dataplane.ports import BackendTimeout, FunctionMissing, FunctionReply, FunctionThrottled
 from headgate.functions.bundle import unpack
-from headgate.functions.directory import FunctionDirectory
+from headgate.functions.directory import FunctionDirectory, event_policy
+from headgate.functions.layers import merge, merged_name
 from headgate.functions.runtime import FunctionRuntime, Throttled
 from headgate.model.arn import FunctionRef
-from headgate.model.errors import ApiError
+from headgate.model.event import EventPolicy
 from headgate.model.function import FunctionVersion
 from headgate.model.ids import new_request_id
 from headgate.model.invocation import FunctionSpec, Invocation
+from headgate.model.provisioned import Provisioned
+
+_log = logging.getLogger("headgate.functions")
 
 FetchCode = Callable[[str], Awaitable[bytes | None]]
 """The zip with this SHA-256, in hexadecimal; None when there is none."""
@@ -32,6 +38,8 @@ class FunctionService:
         self._code_root = code_root
         self._fetch_code = fetch_code
         self._specs: dict[str, asyncio.Future[FunctionSpec]] = {}
+        self._kept: dict[str, int] = {}  # environments that are kept started, by key
+        self._keeping: set[asyncio.Task[None]] = set()
         self._draw: Final = random.random
 
     def permits(self, function: FunctionRef, source_arns: tuple[str, ...]) -> bool:
@@ -39,51 +47,118 @@ class FunctionService:
 
     async def invoke(self, function: FunctionRef, payload: bytes, trace_id: str, timeout_s: float) -> FunctionReply:
         """The gateway's call; see `dataplane.ports.Functions`."""
-        version = self._directory.resolve(function, self._draw())
-        if version is None:
+        published = self._directory.find(function)
+        version = None if published is None else published.resolve(function.qualifier, self._draw())
+        if published is None or version is None:
             raise FunctionMissing
-        spec = await self._spec(version)
+        spec = published.specs.get(version.version)
+        if spec is None:
+            spec = published.specs[version.version] = await self._spec(version)
         invocation = Invocation(
             request_id=new_request_id(), payload=payload, invoked_arn=function.arn, trace_id=trace_id
         )
+        gate = published.gate
+        try:
+            gate.enter()
+        except Throttled as error:
+            raise FunctionThrottled from error
         try:
             outcome = await self._runtime.invoke(spec, invocation, timeout_s)
         except Throttled as error:
             raise FunctionThrottled from error
         except TimeoutError as error:
             raise BackendTimeout from error
+        finally:
+            gate.running -= 1
         return FunctionReply(outcome.payload, outcome.error is not None)
 
     async def invoke_by_hand(
         self, function: FunctionRef, payload: bytes, *, client_context: str, want_log_tail: bool
     ) -> Invoked:
         """Lambda's Invoke; see `control.lambda_.ports.LambdaPorts.invoke`."""
-        version = self._directory.resolve(function, self._draw())
-        if version is None:
-            raise ApiError("ResourceNotFoundException", f"Function not found: {function.arn}", 404)
-        spec = await self._spec(version)
+        try:
+            invoked = await self.run(
+                function,
+                payload,
+                request_id=new_request_id(),
+                client_context=client_context,
+                want_log_tail=want_log_tail,
+            )
+        except Throttled as error:
+            raise too_many_requests(error.reason) from error
+        if invoked is None:
+            raise function_not_found(function)
+        return invoked
+
+    async def run(
+        self,
+        function: FunctionRef,
+        payload: bytes,
+        *,
+        request_id: str,
+        client_context: str = "",
+        want_log_tail: bool = False,
+    ) -> Invoked | None:
+        """One call; see `control.lambda_.ports.EventFunctions.run`."""
+        published = self._directory.find(function)
+        version = None if published is None else published.resolve(function.qualifier, self._draw())
+        if published is None or version is None:
+            return None
+        spec = published.specs.get(version.version)
+        if spec is None:
+            spec = published.specs[version.version] = await self._spec(version)
         invocation = Invocation(
-            request_id=new_request_id(),
+            request_id=request_id,
             payload=payload,
             invoked_arn=function.arn,
             client_context=client_context,
             want_log_tail=want_log_tail,
         )
+        gate = published.gate
+        gate.enter()
         try:
             outcome = await self._runtime.invoke(spec, invocation)
-        except Throttled as error:
-            raise ApiError(
-                "TooManyRequestsException",
-                "Rate Exceeded.",
-                429,
-                fields={"Reason": "ConcurrentInvocationLimitExceeded"},
-            ) from error
-        return Invoked(executed_version=version.version, outcome=outcome)
+        finally:
+            gate.running -= 1
+        return Invoked(executed_version=version.version, outcome=outcome, request_id=request_id)
+
+    def exists(self, function: FunctionRef) -> bool:
+        return self._directory.resolve(function, 0.0) is not None
+
+    def event_policy(self, function: FunctionRef) -> EventPolicy:
+        """See `control.lambda_.ports.EventFunctions.event_policy`."""
+        published = self._directory.find(function)
+        return EventPolicy() if published is None else event_policy(published, function.qualifier)
+
+    def keep_started(self, version: FunctionVersion, environments: int) -> None:
+        """Have so many environments of a version started and kept, from now on. Does not wait for them."""
+        key = spec_key(version)
+        if environments:
+            self._kept[key] = environments
+        else:
+            self._kept.pop(key, None)
+        task = asyncio.get_running_loop().create_task(self._keep_started(key, version))
+        self._keeping.add(task)
+        task.add_done_callback(self._keeping.discard)
+
+    def provisioned(self, version: FunctionVersion) -> Provisioned:
+        return self._runtime.provisioned(spec_key(version))
+
+    async def _keep_started(self, key: str, version: FunctionVersion) -> None:
+        try:
+            spec = await self._spec(version)
+            # What is wanted by now: a later wish may have been fulfilled before this one.
+            await self._runtime.keep_started(spec, self._kept.get(key, 0))
+        except Throttled:
+            return  # the server is stopping
+        except Exception:
+            _log.exception("environments of %s cannot be kept started", key)
 
     def retire(self, version: FunctionVersion) -> None:
         """A version was changed or deleted: its environments end."""
         key = spec_key(version)
         self._specs.pop(key, None)
+        self._kept.pop(key, None)
         self._runtime.retire(key)
 
     async def _spec(self, version: FunctionVersion) -> FunctionSpec:
@@ -103,13 +178,8 @@ class FunctionService:
             del self._specs[key]
 
     async def _prepare(self, key: str, version: FunctionVersion) -> FunctionSpec:
-        sha256 = version.code_digest
-        code_dir = self._code_root / sha256
-        if not code_dir.is_dir():
-            code = await self._fetch_code(sha256)
-            if code is None:
-                raise RuntimeError(f"the code {sha256} of {version.function_arn} is not in the store")
-            code_dir = await asyncio.to_thread(unpack, code, self._code_root)
+        code_dir = await self._unpacked(version.code_digest, version)
+        layers_dir = await self._layers(version)
         return FunctionSpec(
             key=key,
             name=version.function_name,
@@ -125,7 +195,28 @@ class FunctionService:
             environment=version.environment.variables if version.environment else {},
             log_group=version.logging_config.log_group or f"/aws/lambda/{version.function_name}",
             ephemeral_storage_mb=version.ephemeral_storage.size,
+            layers_dir=layers_dir,
         )
+
+    async def _layers(self, version: FunctionVersion) -> Path | None:
+        """The folder with all that the version's layers hold."""
+        digests = version.layer_digests
+        if not digests:
+            return None
+        merged = self._code_root / merged_name(digests)
+        if not merged.is_dir():
+            folders = [await self._unpacked(digest, version) for digest in digests]
+            await asyncio.to_thread(merge, folders, merged)
+        return merged
+
+    async def _unpacked(self, sha256: str, version: FunctionVersion) -> Path:
+        folder = self._code_root / sha256
+        if folder.is_dir():
+            return folder
+        code = await self._fetch_code(sha256)
+        if code is None:
+            raise RuntimeError(f"the code {sha256} of {version.function_arn} is not in the store")
+        return await asyncio.to_thread(unpack, code, self._code_root)
 
 
 def spec_key(version: FunctionVersion) -> str:

@@ -3,13 +3,19 @@
 import logging
 from collections.abc import Callable, Sequence
 
+from headgate.control.lambda_.provisioned import environments_by_version
 from headgate.dataplane.compile import CompileError, compile_stage
+from headgate.dataplane.function_url.published import FunctionUrls, PublishedUrl, published
 from headgate.dataplane.snapshot import Stages, StageSnapshot
 from headgate.dataplane.throttle import Buckets
 from headgate.functions.directory import FunctionDirectory, PublishedFunction
 from headgate.model.deployment import Definition
 from headgate.model.errors import ApiError
+from headgate.model.event import EventInvokeConfig
+from headgate.model.event_source import EventSourceMapping
 from headgate.model.function import Alias, FunctionPolicy, FunctionRecord, FunctionVersion
+from headgate.model.function_url import FunctionUrl
+from headgate.model.provisioned import ProvisionedConcurrency
 from headgate.model.rest_api import RestApi
 from headgate.model.stage import Stage
 from headgate.store.transaction import Change, Transaction
@@ -17,7 +23,16 @@ from headgate.store.transaction import Change, Transaction
 _log = logging.getLogger("headgate.publishing")
 
 _FunctionKey = tuple[str, str, str]
-_FUNCTION_KINDS = (FunctionRecord, FunctionVersion, Alias, FunctionPolicy)
+_Published = tuple[PublishedFunction | None, Sequence[PublishedUrl]]  # a function and its URLs
+_FUNCTION_KINDS = (
+    FunctionRecord,
+    FunctionVersion,
+    Alias,
+    FunctionPolicy,
+    FunctionUrl,
+    EventInvokeConfig,
+    ProvisionedConcurrency,
+)
 
 
 class Publisher:
@@ -29,11 +44,17 @@ class Publisher:
         functions: FunctionDirectory,
         buckets: Buckets,
         retire: Callable[[FunctionVersion], None],
+        keep_started: Callable[[FunctionVersion, int], None],
+        urls: FunctionUrls,
+        poll: Callable[[str, EventSourceMapping | None], None],
     ) -> None:
         self._stages = stages
         self._functions = functions
         self._buckets = buckets
         self._retire = retire
+        self._keep_started = keep_started
+        self._urls = urls
+        self._poll = poll
         self._api_ids: frozenset[str] = frozenset()
 
     def load(self, tx: Transaction) -> Callable[[], None]:
@@ -47,45 +68,56 @@ class Publisher:
         records = tx.list(FunctionRecord)
         functions = {key: _function(tx, key) for key in ((each.account_id, each.region, each.name) for each in records)}
         api_ids = frozenset(api.id for api in tx.list(RestApi))
+        mappings = tx.list(EventSourceMapping)
 
         def publish() -> None:
             self._publish(stages, functions, api_ids, frozenset())
+            for mapping in mappings:
+                self._poll(mapping.uuid, mapping)
 
         return publish
 
     def prepare(self, tx: Transaction, changes: Sequence[Change]) -> Callable[[], None]:
         """Compile what these changes touch; see `store.Prepare`. Raises ApiError for a stage that cannot be served."""
         stages: dict[tuple[str, str], StageSnapshot | None] = {}
-        functions: dict[_FunctionKey, PublishedFunction | None] = {}
+        functions: dict[_FunctionKey, _Published] = {}
         added: set[str] = set()
         removed: set[str] = set()
+        mappings: dict[str, EventSourceMapping | None] = {}
         for change in changes:
             if change.kind is Stage:
                 api_id, stage_name = change.key
                 stages[api_id, stage_name] = self._recompiled(tx, api_id, stage_name)
             elif change.kind is RestApi:
                 (removed if tx.get(RestApi, *change.key) is None else added).add(change.key[2])
+            elif change.kind is EventSourceMapping:
+                mappings[change.key[2]] = tx.get(EventSourceMapping, *change.key)
             elif change.kind in _FUNCTION_KINDS:
                 account_id, region, name = change.key[:3]
                 functions[account_id, region, name] = _function(tx, (account_id, region, name))
 
         def publish() -> None:
             self._publish(stages, functions, frozenset(added), frozenset(removed))
+            for uuid, mapping in mappings.items():
+                self._poll(uuid, mapping)
 
         return publish
 
     def _publish(
         self,
         stages: dict[tuple[str, str], StageSnapshot | None],
-        functions: dict[_FunctionKey, PublishedFunction | None],
+        functions: dict[_FunctionKey, _Published],
         added: frozenset[str],
         removed: frozenset[str],
     ) -> None:
         # Functions first: a stage published with them may refer to a version that is new too.
-        for key, function in functions.items():
+        for key, (function, urls) in functions.items():
             before = self._functions.publish(key, function)
+            self._urls.publish(key, urls)
             for version in _gone(before, function):
                 self._retire(version)
+            for version, environments in _to_keep_started(before, function):
+                self._keep_started(version, environments)
         self._api_ids = (self._api_ids | added) - removed
         if stages or added or removed:
             self._stages.publish(stages, self._api_ids)
@@ -115,14 +147,32 @@ class Publisher:
         return compile_stage(stage, definitions, self._buckets)
 
 
-def _function(tx: Transaction, key: _FunctionKey) -> PublishedFunction | None:
-    if tx.get(FunctionRecord, *key) is None:
-        return None
-    return PublishedFunction(
+def _function(tx: Transaction, key: _FunctionKey) -> _Published:
+    record = tx.get(FunctionRecord, *key)
+    if record is None:
+        return None, ()
+    aliases = {alias.name: alias for alias in tx.list(Alias, *key)}
+    policies = {policy.qualifier: policy.statements for policy in tx.list(FunctionPolicy, *key)}
+    function = PublishedFunction(
         versions={version.version: version for version in tx.list(FunctionVersion, *key)},
-        aliases={alias.name: alias for alias in tx.list(Alias, *key)},
-        policies={policy.qualifier: policy.statements for policy in tx.list(FunctionPolicy, *key)},
+        aliases=aliases,
+        policies=policies,
+        reserved_concurrency=record.reserved_concurrency,
+        event_configs={config.qualifier: config for config in tx.list(EventInvokeConfig, *key)},
+        provisioned=environments_by_version(tx.list(ProvisionedConcurrency, *key), aliases),
     )
+    return function, [published(url, policies) for url in tx.list(FunctionUrl, *key)]
+
+
+def _to_keep_started(
+    before: PublishedFunction | None, after: PublishedFunction | None
+) -> list[tuple[FunctionVersion, int]]:
+    """The versions of which environments are to be kept started, or no more, each with their number."""
+    if after is None:
+        return []
+    ended = {} if before is None else dict.fromkeys(before.provisioned, 0)
+    wanted = {**ended, **after.provisioned}
+    return [(after.versions[name], number) for name, number in wanted.items() if name in after.versions]
 
 
 def _gone(before: PublishedFunction | None, after: PublishedFunction | None) -> list[FunctionVersion]:

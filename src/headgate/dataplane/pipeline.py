@@ -4,6 +4,7 @@ import msgspec
 
 from headgate.dataplane import compression, headers
 from headgate.dataplane.address import Address, locate
+from headgate.dataplane.function_url.serving import serve_url
 from headgate.dataplane.gateway_responses import gateway_response
 from headgate.dataplane.ports import Ports
 from headgate.dataplane.refusal import (
@@ -23,7 +24,10 @@ async def serve(call: Call, stages: Stages, ports: Ports) -> Response:
     """Answer one call."""
     ids = new_ids()
     try:
-        address = locate_api(call, stages)
+        address = locate(call)
+        if address is None:
+            return await elsewhere(call, ids, ports)
+        check_api(address, stages)
         stage = find_stage(address, stages)
         variant = choose_variant(stage, ports.draw())
         request = route(call, address, ids, stage, variant)
@@ -35,11 +39,17 @@ async def serve(call: Call, stages: Stages, ports: Ports) -> Response:
         return gateway_response(refusal, ids)
 
 
-def locate_api(call: Call, stages: Stages) -> Address:
-    address = locate(call)
-    if address is None or not stages.knows_api(address.api_id):
+async def elsewhere(call: Call, ids: Ids, ports: Ports) -> Response:
+    """What is for no API is for a function URL, or for nobody."""
+    response = await serve_url(call, ids, ports)
+    if response is None:
         raise Forbidden(f"no API at {call.host}{call.path}")
-    return address
+    return response
+
+
+def check_api(address: Address, stages: Stages) -> None:
+    if not stages.knows_api(address.api_id):
+        raise Forbidden(f"no API {address.api_id!r}")
 
 
 def find_stage(address: Address, stages: Stages) -> StageSnapshot:

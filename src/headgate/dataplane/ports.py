@@ -1,10 +1,15 @@
 """The few outside acts that a request has. The application gives them; tests give their own."""
 
-from typing import Protocol
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
 from headgate.model.arn import FunctionRef
+from headgate.model.call import Call
+
+if TYPE_CHECKING:
+    from headgate.dataplane.function_url.published import FunctionUrls
 
 
 class Origin(msgspec.Struct, frozen=True):
@@ -89,6 +94,14 @@ class Ports(Protocol):
 
     @property
     def functions(self) -> Functions: ...
+
+    @property
+    def function_urls(self) -> "FunctionUrls": ...
+
+    @property
+    def verify_signature(self) -> "Callable[[Call, str], str | None]":
+        """The access key with which a call of a function URL is rightly signed for a region, or None."""
+        ...
 
     def draw(self) -> float:
         """A number uniform in [0, 100), anew at each call."""

@@ -50,6 +50,11 @@ def unpack(zip_bytes: bytes, root: Path) -> Path:
     return target
 
 
+def size_of(folder: Path) -> int:
+    """The bytes of all files in a bundle's folder."""
+    return sum(Path(path, name).lstat().st_size for path, _, names in os.walk(folder) for name in names)
+
+
 def discard(folder: Path) -> None:
     """Remove a bundle's folder, whose read-only folders would stop a plain removal. No effect when it is not there."""
     if folder.is_dir():

@@ -3,10 +3,14 @@
 from collections.abc import Mapping
 
 import msgspec
+from msgspec.structs import replace
 
+from headgate.functions.concurrency import ACCOUNT_LIMIT, Gate, Gates
 from headgate.functions.permission import permits
 from headgate.model.arn import FunctionRef
+from headgate.model.event import MAX_AGE_S, MAX_RETRIES, EventInvokeConfig, EventPolicy
 from headgate.model.function import LATEST, Alias, FunctionVersion, PolicyStatement, choose_version
+from headgate.model.invocation import FunctionSpec
 
 _MEMO_SIZE = 4096  # decisions a function keeps; a stage has a few per method
 
@@ -17,6 +21,11 @@ class PublishedFunction(msgspec.Struct, frozen=True):
     versions: Mapping[str, FunctionVersion]
     aliases: Mapping[str, Alias]
     policies: Mapping[str, tuple[PolicyStatement, ...]]  # by qualifier; "" is the function
+    reserved_concurrency: int | None = None
+    event_configs: Mapping[str, EventInvokeConfig] = {}  # by qualifier; "$LATEST" is the function
+    provisioned: Mapping[str, int] = {}  # environments to keep started, by version
+    gate: Gate = Gate(0, is_reserved=True)  # the directory gives its own
+    specs: dict[str, FunctionSpec] = msgspec.field(default_factory=dict)  # by version; of those called since
     decisions: dict[tuple[str, tuple[str, ...]], bool] = msgspec.field(default_factory=dict)
 
     def resolve(self, qualifier: str, draw: float) -> FunctionVersion | None:
@@ -27,10 +36,32 @@ class PublishedFunction(msgspec.Struct, frozen=True):
         return self.versions.get(qualifier or LATEST)
 
 
+def event_policy(function: PublishedFunction, qualifier: str) -> EventPolicy:
+    """What holds for events of a function, version or alias: an alias has its own or the defaults, not the version's.
+
+    The dead-letter target belongs to the version; an alias's two versions have the same.
+    """
+    version = function.resolve(qualifier, 0.0)
+    dead_letter = version.dead_letter_config.target_arn if version and version.dead_letter_config else None
+    config = function.event_configs.get(qualifier or LATEST)
+    if config is None:
+        return EventPolicy(dead_letter=dead_letter or "")
+    retries, age_s = config.maximum_retry_attempts, config.maximum_event_age_s
+    return EventPolicy(
+        max_retries=MAX_RETRIES if retries is None else retries,
+        max_age_s=MAX_AGE_S if age_s is None else age_s,
+        on_success=config.destination_config.on_success.destination or "",
+        on_failure=config.destination_config.on_failure.destination or "",
+        dead_letter=dead_letter or "",
+    )
+
+
 class FunctionDirectory:
     """All published functions, by account, region and name. A publication swaps one entry."""
 
-    def __init__(self) -> None:
+    def __init__(self, concurrency: int = ACCOUNT_LIMIT) -> None:
+        """`concurrency` is the limit of an account in a region: calls that run at once."""
+        self._gates = Gates(concurrency)
         self._functions: dict[tuple[str, str, str], PublishedFunction] = {}
 
     def __repr__(self) -> str:
@@ -42,9 +73,13 @@ class FunctionDirectory:
     def publish(self, key: tuple[str, str, str], function: PublishedFunction | None) -> PublishedFunction | None:
         """Serve this from the next call on, None to take it away. Gives what was served before."""
         before = self._functions.pop(key, None)
+        gate = self._gates.set(key, None if function is None else function.reserved_concurrency)
         if function is not None:
-            self._functions[key] = function
+            self._functions[key] = replace(function, gate=gate)
         return before
+
+    def find(self, ref: FunctionRef) -> PublishedFunction | None:
+        return self._functions.get((ref.account_id, ref.region, ref.name))
 
     def resolve(self, ref: FunctionRef, draw: float) -> FunctionVersion | None:
         function = self._functions.get((ref.account_id, ref.region, ref.name))

@@ -99,7 +99,7 @@ class EnvironmentProcess:
         self._socket.setblocking(False)
         output, their_output = os.pipe()
         self._output = OutputPipe(output, self.log, self._limits.log_burst_bytes)
-        parent.fork(self.number, self.log.stream, folder, theirs.fileno(), their_output, self._endpoint())
+        parent.fork(self.number, self.log.stream, folder, theirs.fileno(), their_output)
         theirs.close()
         os.close(their_output)
         self._loop.add_reader(self._socket.fileno(), self._on_readable)
@@ -130,9 +130,8 @@ class EnvironmentProcess:
 
     # What is otherwise where the process speaks the Runtime API.
 
-    def _endpoint(self) -> str:
-        """Where the process finds its Runtime API; "" where it has none."""
-        return ""
+    def _receive(self, source: socket.socket) -> bytes:
+        return source.recv(_READ_BYTES)
 
     def _on_hung_up(self) -> None:
         self._happens(Event.HUNG_UP)
@@ -253,7 +252,7 @@ class EnvironmentProcess:
         if self._socket is None:
             return False
         try:
-            received = self._socket.recv(_READ_BYTES)
+            received = self._receive(self._socket)
         except BlockingIOError:
             return False
         except OSError:

@@ -2,4 +2,16 @@
 
 
 class Throttled(Exception):
-    """No execution environment is free, no more may be started, and no more calls may wait or wait longer."""
+    """There is no room: no environment is free and none may be started or waited for, or too many calls run."""
+
+    reason = "ConcurrentInvocationLimitExceeded"  # as TooManyRequestsException has it
+
+
+class ReservedLimitReached(Throttled):
+    """As many calls of the function run as it has concurrency reserved, which may be none."""
+
+    reason = "ReservedFunctionConcurrentInvocationLimitExceeded"
+
+    def __init__(self, reserved: int) -> None:
+        super().__init__(f"{reserved} calls may run at once, by the function's reserved concurrency")
+        self.reserved = reserved

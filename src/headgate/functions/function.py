@@ -5,7 +5,7 @@ import logging
 import os
 import time
 from pathlib import Path
-from typing import Protocol
+from typing import Final, Protocol
 from uuid import uuid4
 
 from headgate.functions import outcomes
@@ -13,17 +13,24 @@ from headgate.functions.call import PendingCall
 from headgate.functions.environment import State
 from headgate.functions.environment_process import EnvironmentProcess
 from headgate.functions.errors import Throttled
+from headgate.functions.isolation import Isolation
+from headgate.functions.layers import python_paths
 from headgate.functions.limits import RuntimeLimits
 from headgate.functions.logs import EnvironmentLog, LogSink, log_stream_name, report
 from headgate.functions.outcomes import StartFailure
-from headgate.functions.parent import SITE_PACKAGES, Parent, Settings
+from headgate.functions.parent import Parent, Settings
+from headgate.functions.placement import Placement, place
 from headgate.functions.pool import GROW_AFTER_S, Pool
 from headgate.functions.runtime_api_environment import RuntimeApiEnvironment
 from headgate.functions.runtimes import Launch
+from headgate.functions.sandbox import SITE_PACKAGES
 from headgate.functions.variables import function_variables
 from headgate.model.invocation import FunctionSpec
+from headgate.model.provisioned import Provisioned
 
 _log = logging.getLogger(__name__)
+
+_MAX_REFILL_S: Final = 60.0
 
 
 class Host(Protocol):
@@ -32,14 +39,15 @@ class Host(Protocol):
     limits: RuntimeLimits
     logs: LogSink
     endpoint_url: str
+    isolation: Isolation
 
     def next_number(self) -> int:
         """A number that no parent and no environment had before."""
         ...
 
-    def new_folder(self, number: int) -> Path: ...
-
-    def take_parent(self, interpreter: str) -> Parent: ...
+    def take_parent(self, spec: FunctionSpec, launch: Launch) -> tuple[Parent, Path]:
+        """A process for the function, and a folder of its own."""
+        ...
 
     def end_parent(self, parent: Parent, folder: Path) -> None:
         """See to it that the process and its folder go."""
@@ -68,6 +76,7 @@ class Function:
         self._parent: Parent | None = None
         self._parent_is_ready = False
         self._parent_folder = Path()
+        self._placement: Placement | None = None  # of the parent
         self._parent_log: EnvironmentLog | None = None
         self._init_timer: asyncio.TimerHandle | None = None
         self._import_first = not launch.program
@@ -76,6 +85,9 @@ class Function:
         self._ended = False
         self._tick: asyncio.TimerHandle | None = None
         self._idle_timer: asyncio.TimerHandle | None = None
+        self._kept = 0  # environments that stay started, whether there are calls or not
+        self._refill_s = host.limits.refill_s
+        self._refill_timer: asyncio.TimerHandle | None = None
 
     def __repr__(self) -> str:
         return f"<function {self.spec.name}:{self.spec.version} {self._pool!r}>"
@@ -100,9 +112,24 @@ class Function:
         if not self.environments and self._host.make_room():
             self._start_environment()
 
+    def keep_started(self, environments: int) -> None:
+        """Have so many environments started from now on, calls or not."""
+        self._kept = environments
+        self._pool.max_environments = max(self._limits.max_environments, environments)
+        self._fill()
+        self._set_idle_timer(self._limits.idle_s)
+
+    @property
+    def provisioned(self) -> Provisioned:
+        """How many environments have started, and whether the last one that was wanted did not."""
+        return Provisioned(
+            started=self._pool.size - self._pool.starting, failing=self._refill_s > self._limits.refill_s
+        )
+
     def retire(self) -> None:
         """End what is idle now, and the rest after its call; calls that wait already are run first."""
         self._retired = True
+        self._kept = 0
         if not self._pool.waiting:
             for environment in list(self.environments.values()):
                 environment.retire()
@@ -120,8 +147,8 @@ class Function:
 
     @property
     def longest_idle_since(self) -> float | None:
-        """Since when its longest idle environment is so."""
-        return self._pool.longest_idle_since
+        """Since when its longest idle environment is so; None where all are kept."""
+        return None if len(self.environments) <= self._kept else self._pool.longest_idle_since
 
     def end_longest_idle(self) -> None:
         """End the environment that is idle longest."""
@@ -131,7 +158,7 @@ class Function:
     # Growing and shrinking.
 
     def _grow(self) -> None:
-        for _ in range(self._pool.to_start(time.monotonic(), self._limits.max_environments)):
+        for _ in range(self._pool.to_start(time.monotonic(), self._pool.max_environments)):
             if not self._host.make_room():
                 return
             self._start_environment()
@@ -142,7 +169,7 @@ class Function:
         if deadline is None or self._tick is not None:
             return
         delay_s = GROW_AFTER_S
-        if self._pool.size >= self._limits.max_environments:
+        if self._pool.size >= self._pool.max_environments:
             delay_s = max(delay_s, deadline - time.monotonic())
         self._tick = self._loop.call_later(delay_s, self._on_tick)
 
@@ -161,12 +188,24 @@ class Function:
         self._idle_timer = None
         now = time.monotonic()
         for environment in self._pool.idle_since(now - self._limits.idle_s):
+            if len(self.environments) <= self._kept:
+                break
             environment.retire()
-        if not self.environments and not self._pool.waiting:
+        if not self.environments and not self._pool.waiting and not self._kept:
             self._end()
-        elif not self._ended:
+        elif not self._ended and len(self.environments) > self._kept:
             since = self._pool.longest_idle_since
             self._set_idle_timer(self._limits.idle_s - (now - since if since is not None else 0))
+
+    def _fill(self) -> None:
+        """Start what is missing of the environments that are kept."""
+        self._refill_timer = None
+        while not self._retired and self._pool.size < self._kept and self._host.make_room():
+            self._start_environment()
+
+    def _refill_later(self) -> None:
+        if self._pool.size < self._kept and not self._retired and self._refill_timer is None:
+            self._refill_timer = self._loop.call_later(self._refill_s, self._fill)
 
     def _start_environment(self) -> None:
         number = self._host.next_number()
@@ -180,15 +219,20 @@ class Function:
         if self._parent is None:
             self._start_parent(log)
         if self._parent is not None and self._parent_is_ready:
-            environment.start(self._parent, self._parent_folder / str(number))
+            self._start_in_parent(environment)
         else:
             self._parentless[number] = environment
+
+    def _start_in_parent(self, environment: EnvironmentProcess) -> None:
+        assert self._parent is not None
+        assert self._placement is not None
+        environment.start(self._parent, self._placement.folder / str(environment.number))
 
     def _end(self) -> None:
         if self._ended:
             return
         self._ended = True
-        for timer in (self._tick, self._idle_timer, self._init_timer):
+        for timer in (self._tick, self._idle_timer, self._init_timer, self._refill_timer):
             if timer is not None:
                 timer.cancel()
         self._drop_parent()
@@ -199,6 +243,7 @@ class Function:
     def environment_free(self, environment: EnvironmentProcess, was: State) -> None:
         if was is State.STARTING:
             self._pool.ready()
+            self._refill_s = self._limits.refill_s
         while (call := self._pool.free(environment, time.monotonic())) is not None:
             if not call.future.done():
                 environment.run(call)
@@ -212,6 +257,7 @@ class Function:
         self.environments.pop(environment.number, None)
         self._parentless.pop(environment.number, None)
         self._pool.removed(environment, was_starting=was is State.STARTING)
+        self._refill_later()
         if self._pool.waiting:
             self._grow()
             self._set_tick()
@@ -222,6 +268,7 @@ class Function:
                 self._set_idle_timer(self._limits.idle_s)
 
     def environment_failed_to_start(self, environment: EnvironmentProcess, why: StartFailure) -> None:
+        self._refill_s = min(self._refill_s * 2, _MAX_REFILL_S)
         # Where no other environment could run them, all calls that wait would fail alike, each after its own start.
         serving = self._pool.size - self._pool.starting
         calls = [self._pool.take_first_waiting()] if serving else self._pool.take_all_waiting()
@@ -247,31 +294,34 @@ class Function:
     # The parent, and what it tells.
 
     def _start_parent(self, log: EnvironmentLog) -> None:
-        number = self._host.next_number()
-        self._parent_folder = self._host.new_folder(number)
-        temporary = self._parent_folder / "init"
-        temporary.mkdir()
+        isolation = self._host.isolation
+        self._parent, self._parent_folder = self._host.take_parent(self.spec, self._launch)
+        self._placement = placement = place(self.spec, self._parent_folder, isolation)
         self._parent_log = log
         self._parent_is_ready = False
-        self._parent = self._host.take_parent(self._launch.interpreter)
         self._init_timer = self._loop.call_later(self._limits.init_s, self._on_init_timeout)
         variables = function_variables(
-            self.spec,
+            placement.spec,
+            initialization="provisioned-concurrency" if self._kept else "on-demand",
             log_stream=log.stream,
-            temporary=temporary,
-            runtime_dir=self._launch.runtime_dir,
+            temporary=placement.folder / "init",
+            runtime_dir=placement.runtime_dir,
             endpoint_url=self._host.endpoint_url,
         )
         settings = Settings(
-            code_dir=str(self.spec.code_dir),
+            code_dir=str(placement.spec.code_dir),
             handler=self.spec.handler,
             memory_mb=self.spec.memory_mb + self._launch.extra_memory_mb,
             import_first=self._import_first,
             variables=variables,
-            folder=str(self._parent_folder),
+            folder=str(placement.folder),
             site_packages=SITE_PACKAGES,
-            server_pid=os.getpid(),
-            program=list(self._launch.program),
+            server_pid=0 if isolation.sandbox is not None else os.getpid(),
+            user=None if isolation.account is None else (isolation.account.uid, isolation.account.gid),
+            max_processes=placement.max_processes,
+            max_file_bytes=placement.max_file_bytes,
+            layer_paths=python_paths(placement.spec),
+            program=self._launch.program_at(placement, sandboxed=isolation.sandbox is not None),
         )
         self._parent.become(self, settings)
 
@@ -309,8 +359,8 @@ class Function:
             self._parent_log.finish_line()
         self._parent_is_ready = True
         parentless, self._parentless = self._parentless, {}
-        for number, environment in parentless.items():
-            environment.start(self._parent, self._parent_folder / str(number))
+        for environment in parentless.values():
+            self._start_in_parent(environment)
 
     def parent_unforkable(self, why: str) -> None:
         _log.info("%s: each environment imports for itself, as the import left %s", self.spec.arn, why)

@@ -8,25 +8,27 @@ import os
 import signal
 import socket
 import subprocess
-import sys
-import sysconfig
+from collections import deque
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 import msgspec
 
+from headgate.functions.isolation import Isolation
 from headgate.functions.python_runtime import frames
-
-RUNTIME_DIR: Final = Path(__file__).parent / "python_runtime"
+from headgate.functions.sandbox import DEFAULT_STORAGE_MB, RUNTIME_DIR, RUNTIME_ROOT
+from headgate.model.invocation import FunctionSpec
 
 # By its path, not as `headgate.functions...`: the process imports nothing of the server's package.
-# Where the server's own dependencies are, boto3 among them when it is installed.
-SITE_PACKAGES: Final = sorted({sysconfig.get_path("purelib"), sysconfig.get_path("platlib")})
-
 _PROGRAM: Final = (
-    f"import sys; sys.path.insert(0, {str(RUNTIME_DIR.parent)!r}); import python_runtime.main; "
-    "del sys.path[0]; python_runtime.main.main(%d)"
+    "import sys; sys.path.insert(0, {root!r}); import python_runtime.main; "
+    "del sys.path[0]; python_runtime.main.main({fd})"
 )
+_NOWHERE: Final = Path("/nowhere")
+_SIGNALLED: Final = 128  # what bubblewrap adds to the number of the signal that ended its program
+_ENDED: Final = -1  # what /proc says in place of a process id
+_MOST_DESCRIPTORS: Final = 16  # with one message of the process; it sends one
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,7 +41,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     variables: dict[str, str]
     folder: str  # holds its environments' temporary folders, and is removed with the process
     site_packages: list[str]
-    server_pid: int
+    layer_paths: list[str]  # on `sys.path` after the code
+    server_pid: int  # 0 in a sandbox, where it has none
+    user: tuple[int, int] | None = None  # user and group to become, of a server that runs as root
+    max_processes: int = 0  # of its user, or of its sandbox; 0 where neither is its own
+    max_file_bytes: int = 0  # 0 where the temporary folder has a size
     program: list[str] = []  # what environments become by exec; empty for the built-in runtime
 
 
@@ -65,16 +71,63 @@ class ParentOwner(Protocol):
     def environment_exited(self, number: int, wait_status: int) -> None: ...
 
 
+class ParentCommand:
+    """How a parent is started: the interpreter by itself, or in a sandbox, which shows what it shows from then on."""
+
+    def __init__(
+        self,
+        isolation: Isolation,
+        code_dir: Path = _NOWHERE,
+        layers_dir: Path | None = None,
+        storage_mb: int = DEFAULT_STORAGE_MB,
+        interpreter: str = "",
+        shown: Sequence[str] = (),
+    ) -> None:
+        self._isolation = isolation
+        self._code_dir = code_dir
+        self._layers_dir = layers_dir
+        self._storage_mb = storage_mb
+        self._python = interpreter or isolation.python
+        self._shown = shown
+
+    @classmethod
+    def of(cls, spec: FunctionSpec, isolation: Isolation, interpreter: str, shown: Sequence[str]) -> "ParentCommand":
+        """For one function, on this interpreter ("" is Headgate's own), with these folders to be seen in a sandbox."""
+        return cls(isolation, spec.code_dir, spec.layers_dir, spec.ephemeral_storage_mb, interpreter, shown)
+
+    @property
+    def sandboxed(self) -> bool:
+        return self._isolation.sandbox is not None
+
+    def with_control(self, fd: int) -> Sequence[str]:
+        """The command line, for a control socket with this descriptor."""
+        isolation = self._isolation
+        root = RUNTIME_DIR.parent if isolation.sandbox is None else RUNTIME_ROOT
+        program = _PROGRAM.format(root=str(root), fd=fd)
+        python = [self._python, "-I", "-S", "-X", "utf8", "-c", program]
+        if isolation.sandbox is None:
+            return python
+        return isolation.sandbox.command(
+            python,
+            code_dir=self._code_dir,
+            layers_dir=self._layers_dir,
+            storage_mb=self._storage_mb,
+            switches_user=isolation.account is not None,
+            shown=self._shown,
+        )
+
+
 class Parent:
     """One process. Made without an owner and not yet anybody's parent, so that one can be kept in store."""
 
-    def __init__(self, interpreter: str = sys.executable) -> None:
+    def __init__(self, command: "ParentCommand") -> None:
         self._loop = asyncio.get_running_loop()
+        self._sandboxed = command.sandboxed
         self._control, theirs = socket.socketpair()
         output, their_output = os.pipe()
         try:
             self._process = subprocess.Popen(
-                [interpreter, "-I", "-S", "-X", "utf8", "-c", _PROGRAM % theirs.fileno()],
+                command.with_control(theirs.fileno()),
                 pass_fds=(theirs.fileno(),),
                 stdin=subprocess.DEVNULL,
                 stdout=their_output,
@@ -91,7 +144,9 @@ class Parent:
         self._output: int | None = output
         self._reader = frames.FrameReader()
         self._owner: ParentOwner | None = None
-        self._pids: dict[int, int | None] = {}  # of environments that live; None until the process says it
+        self._main_fd: int | None = None  # the process itself, where the one that was started is bubblewrap
+        self._children: dict[int, _Child | None] = {}  # environments that live; None until the process says it
+        self._passed: deque[int] = deque()  # descriptors that came with messages not yet read
         self._doomed: set[int] = set()  # environments to be killed as soon as their process id is known
         self._ended = self._loop.create_future()
         self._exit_fd = os.pidfd_open(self._process.pid)
@@ -105,41 +160,40 @@ class Parent:
         return self._ended.done()
 
     def __repr__(self) -> str:
-        return f"<Parent {self._process.pid} with environments {sorted(self._pids)}>"
+        return f"<Parent {self._process.pid} with environments {sorted(self._children)}>"
 
     def become(self, owner: ParentOwner, settings: Settings) -> None:
         """Have it become the parent of a function: import the handler, then say that it is ready."""
         self._owner = owner
         self._send(frames.frame(frames.SETTINGS, msgspec.json.encode(settings)), [])
 
-    def fork(
-        self, number: int, stream: str, folder: Path, socket_fd: int, output_fd: int, runtime_api: str = ""
-    ) -> None:
+    def fork(self, number: int, stream: str, folder: Path, socket_fd: int, output_fd: int) -> None:
         """Have it fork an environment with these two descriptors, which the caller closes after this."""
-        self._pids[number] = None
-        asked = json.dumps(
-            {"number": number, "stream": stream, "folder": str(folder), "runtime_api": runtime_api}
-        ).encode()
+        self._children[number] = None
+        asked = json.dumps({"number": number, "stream": stream, "folder": str(folder)}).encode()
         self._send(frames.frame(frames.FORK, asked), [socket_fd, output_fd])
 
     def kill_environment(self, number: int) -> None:
         """Kill an environment and its process group. No effect on one that is gone."""
-        if number not in self._pids:
+        if number not in self._children:
             return
-        pid = self._pids[number]
-        if pid is None:
+        child = self._children[number]
+        if child is None:
             self._doomed.add(number)
             return
-        # The number cannot be another's: it is this process's until the parent has reaped it, which it says at once.
         with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
-            os.killpg(pid, signal.SIGKILL)  # fails where it had no time yet to become a group's leader
+            signal.pidfd_send_signal(child.fd, signal.SIGKILL)
+            # The number cannot be another's: it is its own until the parent has reaped it, which it says at once.
+            os.killpg(child.pid, signal.SIGKILL)  # fails where it had no time yet to become a group's leader
 
     def peak_memory_mb(self, number: int) -> int:
         """The most memory that a living environment has used; 0 for one that is gone."""
+        child = self._children.get(number)
+        if child is None:
+            return 0
         try:
-            status = Path(f"/proc/{self._pids[number]}/status").read_text()
-        except (KeyError, OSError):
+            status = Path(f"/proc/{child.pid}/status").read_text()
+        except OSError:
             return 0
         for line in status.splitlines():
             if line.startswith("VmHWM:"):
@@ -154,6 +208,7 @@ class Parent:
     def kill(self) -> None:
         """End the process now. Its environments end with it; those that have left their group may not."""
         if self._process.returncode is None:
+            self._kill_main()
             self._process.kill()
 
     async def close(self, deadline_s: float) -> None:
@@ -183,7 +238,8 @@ class Parent:
     def _on_control(self) -> bool:
         """Read what is there once. False when there is nothing."""
         try:
-            received = self._control.recv(65_536)
+            received, fds, _, _ = socket.recv_fds(self._control, 65_536, _MOST_DESCRIPTORS)
+            self._passed += fds
             messages = self._reader.feed(received)
         except BlockingIOError:
             return False
@@ -192,10 +248,14 @@ class Parent:
         if not received:
             # Its end follows. A process that only closed the socket is of no more use.
             self.hang_up()
-            self.kill()
+            if self._sandboxed:
+                self._kill_main()  # bubblewrap then ends by itself, and says how the process ended
+            else:
+                self.kill()
             return False
         for kind, payload in messages:
             self._on_message(kind, payload)
+        self._close_passed()  # what came with no message is no use
         return True
 
     def _on_message(self, kind: int, payload: bytes) -> None:
@@ -206,6 +266,8 @@ class Parent:
         match kind:
             case frames.READY:
                 self._stop_output()
+                if self._sandboxed and self._main_fd is None:
+                    self._main_fd = next((os.pidfd_open(pid) for pid in self._main_pids()), None)
                 owner.parent_ready()
             case frames.UNFORKABLE:
                 self._stop_output()
@@ -214,15 +276,14 @@ class Parent:
                 self._stop_output()
                 owner.parent_failed(payload)
             case frames.FORKED:
-                number, pid = frames.NUMBER_AND_VALUE.unpack(payload)
-                self._pids[number] = pid
+                number, _ = frames.NUMBER_AND_VALUE.unpack(payload)
+                self._adopt(number)
                 if number in self._doomed:
                     self._doomed.discard(number)
                     self.kill_environment(number)
             case frames.EXITED:
                 number, status = frames.NUMBER_AND_VALUE.unpack(payload)
-                self._pids.pop(number, None)
-                self._doomed.discard(number)
+                self._forget(number)
                 owner.environment_exited(number, status)
             case _:
                 self.kill()
@@ -258,10 +319,85 @@ class Parent:
             pass  # its last words
         self.hang_up()
         self._stop_output()
-        for number in list(self._pids):
+        for number in list(self._children):
             # The kernel has killed each with its parent, but not what they started.
             self.kill_environment(number)
-        self._pids.clear()
+            self._forget(number)
+        if self._main_fd is not None:
+            # Ended already, but where a function kept process 1 from ending with bubblewrap.
+            with contextlib.suppress(ProcessLookupError):
+                signal.pidfd_send_signal(self._main_fd, signal.SIGKILL)
+            os.close(self._main_fd)
+        self._close_passed()
         self._ended.set_result(None)
         if self._owner is not None:
+            if self._sandboxed and exit_code > _SIGNALLED:
+                exit_code = _SIGNALLED - exit_code
             self._owner.parent_ended(self, exit_code)
+
+    def _kill_main(self) -> None:
+        """In a sandbox kill process 1, with which all others end."""
+        for pid in self._main_pids():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
+    def _main_pids(self) -> list[int]:
+        """The process id of the program, where it runs and is not what was started but in it; at most one."""
+        if not self._sandboxed:
+            return []
+        pid = self._process.pid
+        try:
+            return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+        except OSError:
+            return []
+
+    def _adopt(self, number: int) -> None:
+        """Know an environment's process, by the descriptor of it that came with the message.
+
+        Not by the number that the message says: in a sandbox it counts for itself. And what is told may be a lie of the
+        function's code, which has got hold of the socket: the server will kill what it is told of here.
+        """
+        fd = self._passed.popleft() if self._passed else -1
+        pid = _pid_of(fd)
+        told = _parent_of(pid) in (self._main_pids() or [self._process.pid])
+        if self._children.get(number, ()) is None and (told or pid == _ENDED):
+            self._children[number] = _Child(pid, fd)
+            return
+        if fd >= 0:
+            os.close(fd)
+        self.kill()
+
+    def _forget(self, number: int) -> None:
+        child = self._children.pop(number, None)
+        if child is not None:
+            os.close(child.fd)
+        self._doomed.discard(number)
+
+    def _close_passed(self) -> None:
+        while self._passed:
+            os.close(self._passed.popleft())
+
+
+class _Child(NamedTuple):
+    """An environment's process, by its number as the server sees it and by a descriptor that stays its own."""
+
+    pid: int
+    fd: int
+
+
+def _pid_of(pidfd: int) -> int:
+    """The process that a descriptor stands for, by its number here; _ENDED when it has ended, 0 when it is none."""
+    try:
+        lines = Path(f"/proc/self/fdinfo/{pidfd}").read_text().splitlines()
+    except OSError:
+        return 0
+    return next((int(line.split()[1]) for line in lines if line.startswith("Pid:")), 0)
+
+
+def _parent_of(pid: int) -> int:
+    """The parent of a process; -1 when it has ended."""
+    try:
+        # The name before it, in brackets, may hold anything.
+        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+    except OSError:
+        return -1

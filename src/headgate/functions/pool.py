@@ -34,10 +34,10 @@ Call = TypeVar("Call", bound=Waiter)
 class Pool(Generic[Environment, Call]):
     """The environments of one function version and the calls that wait for one. It decides; the caller acts."""
 
-    __slots__ = ("_idle", "_max_environments", "_max_waiting", "_waiting", "size", "starting")
+    __slots__ = ("_idle", "_max_waiting", "_waiting", "max_environments", "size", "starting")
 
     def __init__(self, max_environments: int, max_waiting: int) -> None:
-        self._max_environments = max_environments
+        self.max_environments = max_environments
         self._max_waiting = max_waiting
         self._idle: list[tuple[Environment, float]] = []  # with the time it became so; the newest last
         self._waiting: deque[Call] = deque()
@@ -46,7 +46,7 @@ class Pool(Generic[Environment, Call]):
 
     def __repr__(self) -> str:
         return (
-            f"<{self.size} of {self._max_environments} environments: {self.starting} starting, "
+            f"<{self.size} of {self.max_environments} environments: {self.starting} starting, "
             f"{len(self._idle)} idle; {len(self._waiting)} calls waiting>"
         )
 
@@ -108,10 +108,10 @@ class Pool(Generic[Environment, Call]):
         if self.size == 0:
             wanted = 1
         else:
-            first = islice(self._waiting, self._max_environments)
+            first = islice(self._waiting, self.max_environments)
             overdue = sum(1 for call in first if now - call.queued_at >= GROW_AFTER_S)
             wanted = min(overdue, self.size) - self.starting
-        return max(0, min(wanted, self._max_environments - self.size, room))
+        return max(0, min(wanted, self.max_environments - self.size, room))
 
     def take_expired(self, now: float) -> list[Call]:
         """The calls that have waited too long. They wait no longer.

@@ -13,7 +13,6 @@ import contextlib
 import itertools
 import os
 import shutil
-import sys
 import time
 from pathlib import Path
 from typing import Final
@@ -21,16 +20,20 @@ from typing import Final
 from headgate.functions.call import PendingCall
 from headgate.functions.errors import Throttled
 from headgate.functions.function import Function
+from headgate.functions.isolation import Isolation
 from headgate.functions.limits import RuntimeLimits
 from headgate.functions.logs import LogSink
-from headgate.functions.parent import Parent
-from headgate.functions.runtimes import Runtimes
+from headgate.functions.parent import Parent, ParentCommand
+from headgate.functions.runtimes import Launch, Runtimes
+from headgate.functions.spare import Spare
 from headgate.model.invocation import FunctionSpec, Invocation, Outcome
+from headgate.model.provisioned import Provisioned
 
 __all__ = ["FunctionRuntime", "LogSink", "RuntimeLimits", "Runtimes", "Throttled"]
 
 _PARENT_END_S: Final = 2.0  # for killing and reaping its descendants
 _DEFAULT_LIMITS: Final = RuntimeLimits()
+_DEFAULT_ISOLATION: Final = Isolation()
 _SPARE_AFTER_S: Final = 0.2  # so that it does not compete with the start that took the last one
 
 
@@ -45,17 +48,19 @@ class FunctionRuntime:
         limits: RuntimeLimits = _DEFAULT_LIMITS,
         endpoint_url: str = "",
         runtimes: Runtimes | None = None,
+        isolation: Isolation = _DEFAULT_ISOLATION,
     ) -> None:
         """`work_dir` holds functions' temporary folders; `endpoint_url` is where AWS clients in functions call."""
         self.limits = limits
         self.logs = logs
         self.endpoint_url = endpoint_url
-        self.runtimes: Final = runtimes or Runtimes()
+        self.runtimes: Final = runtimes or Runtimes(isolation=isolation)
+        self.isolation = isolation
         self._folder = work_dir / f"functions-{os.getpid()}-{id(self):x}"
         self._functions: dict[str, Function] = {}
         self._retired: set[Function] = set()
         self._numbers = itertools.count(1)
-        self._spare: Parent | None = None
+        self._spare: Spare | None = None
         self._spare_timer: asyncio.TimerHandle | None = None
         self._ending: set[asyncio.Task[None]] = set()
         self._closing = False
@@ -95,6 +100,22 @@ class FunctionRuntime:
             function = await self._opened(spec)
         function.warm()
 
+    async def keep_started(self, spec: FunctionSpec, environments: int) -> None:
+        """Keep so many of the function's environments started, whether there are calls or not. Does not wait for them.
+
+        0 ends that. Raises Throttled when the runtime is closing.
+        """
+        function = self._functions.get(spec.key)
+        if function is None and environments:
+            function = await self._opened(spec)
+        if function is not None:
+            function.keep_started(environments)
+
+    def provisioned(self, key: str) -> Provisioned:
+        """How many environments of a function version have started."""
+        function = self._functions.get(key)
+        return Provisioned(started=0) if function is None else function.provisioned
+
     def start_spare(self) -> None:
         """Start an interpreter in store, so that the next new function's first call does not wait for one.
 
@@ -103,8 +124,16 @@ class FunctionRuntime:
         if self._spare_timer is not None:
             self._spare_timer.cancel()
             self._spare_timer = None
-        if self.limits.keep_spare_parent and not self._closing and (self._spare is None or self._spare.ended):
-            self._spare = Parent()
+        if self.limits.keep_spare_parent and not self._closing:
+            if self._spare is not None and self._spare.parent.ended:
+                self._end_spare()
+            if self._spare is None:
+                self._spare = Spare(self.isolation, self.new_folder(self.next_number()))
+
+    def _end_spare(self) -> None:
+        spare, self._spare = self._spare, None
+        if spare is not None:
+            self.end_parent(spare.parent, spare.home)
 
     def retire(self, key: str) -> None:
         """End a function version's environments: idle ones now, busy ones after their call.
@@ -129,9 +158,7 @@ class FunctionRuntime:
                 await asyncio.wait_for(self._all_ended.wait(), self.limits.drain_s)
         for function in list(self._retired):
             function.kill()
-        if self._spare is not None:
-            self.end_parent(self._spare, self._folder)
-            self._spare = None
+        self._end_spare()
         while self._ending:
             await asyncio.wait(self._ending)
         await asyncio.to_thread(shutil.rmtree, self._folder, ignore_errors=True)
@@ -153,15 +180,21 @@ class FunctionRuntime:
     def new_folder(self, number: int) -> Path:
         folder = self._folder / str(number)
         folder.mkdir(parents=True, mode=0o700)
+        account = self.isolation.account
+        if account is not None:
+            self._folder.chmod(0o711)
+            os.chown(folder, account.uid, account.gid)
         return folder
 
-    def take_parent(self, interpreter: str) -> Parent:
-        if interpreter != sys.executable:
-            return Parent(interpreter)
-        parent, self._spare = self._spare, None
+    def take_parent(self, spec: FunctionSpec, launch: Launch) -> tuple[Parent, Path]:
         if self._spare_timer is None:
             self._spare_timer = asyncio.get_running_loop().call_later(_SPARE_AFTER_S, self.start_spare)
-        return parent if parent is not None and not parent.ended else Parent()
+        spare = self._spare
+        if spare is not None and launch.is_plain and spare.serves(spec):
+            self._spare = None
+            return spare.parent, spare.home
+        command = ParentCommand.of(spec, self.isolation, launch.interpreter, launch.shown)
+        return Parent(command), self.new_folder(self.next_number())
 
     def end_parent(self, parent: Parent, folder: Path) -> None:
         task = asyncio.get_running_loop().create_task(_end(parent, folder))

@@ -51,18 +51,15 @@ class ApiOwner(Protocol):
 
 
 class ApiListener:
-    """One environment's endpoint. Whoever makes one closes it."""
+    """One environment's endpoint, on a socket that listens. Whoever makes one closes it, and the socket with it."""
 
-    def __init__(self, owner: ApiOwner) -> None:
+    def __init__(self, owner: ApiOwner, listening: socket.socket) -> None:
         self._owner = owner
         self._loop = asyncio.get_running_loop()
         self._connections: set[ApiConnection] = set()
         self._again: asyncio.TimerHandle | None = None
-        self._socket = socket.socket()
-        self._socket.setblocking(False)
-        self._socket.bind(("127.0.0.1", 0))
-        self._socket.listen(MAX_CONNECTIONS)
-        self.address = f"127.0.0.1:{self._socket.getsockname()[1]}"
+        self._socket = listening
+        listening.setblocking(False)
         self._loop.add_reader(self._socket.fileno(), self._on_connect)
 
     def close(self) -> None:

@@ -1,9 +1,10 @@
 """An execution environment whose process is a program of its own, which asks for its calls over the Runtime API.
 
 The same state machine, log, limits and ends as of the built-in runtime's; only the way of a call differs. The frame
-socket says but one thing here: that the program could not be run.
+socket says but two things here: where the Runtime API listens, and that the program could not be run.
 """
 
+import socket
 import time
 from collections.abc import Callable
 from typing import Final
@@ -32,6 +33,7 @@ from headgate.functions.runtime_api import (
 from headgate.functions.runtime_api_connection import ApiConnection, ApiListener
 from headgate.model.invocation import FunctionSpec
 
+_READ_BYTES: Final = 4096
 _MEMORY_EVERY_S: Final = 0.1
 _EXIT_S: Final = 1.0  # for a runtime that has said why it cannot start, to end by itself
 
@@ -44,6 +46,7 @@ class RuntimeApiEnvironment(EnvironmentProcess):
     ) -> None:
         super().__init__(number, spec, log, limits, owner)
         self._listener: ApiListener | None = None
+        self._passed: list[socket.socket] = []  # that came with messages not yet read
         self._poll: ApiConnection | None = None  # waits for the next call
         self._uploading: ApiConnection | None = None  # sends an answer
         self._undelivered: PendingCall | None = None
@@ -51,12 +54,15 @@ class RuntimeApiEnvironment(EnvironmentProcess):
 
     # The process.
 
-    def _endpoint(self) -> str:
-        self._listener = ApiListener(self)
-        return self._listener.address
+    def _receive(self, source: socket.socket) -> bytes:
+        received, passed, _, _ = socket.recv_fds(source, _READ_BYTES, 1)
+        self._passed += [socket.socket(fileno=fd) for fd in passed]
+        return received
 
     def _on_message(self, kind: int, payload: bytes) -> None:
-        if kind == frames.NOT_RUN:
+        if kind == frames.LISTENING and self._passed and self._listener is None and self.state is State.STARTING:
+            self._listener = ApiListener(self, self._passed.pop())
+        elif kind == frames.NOT_RUN:
             self._failure = StartFailure(entrypoint=payload.decode("utf-8", "replace"))
             self._happens(Event.INIT_FAILED)
         else:
@@ -82,6 +88,8 @@ class RuntimeApiEnvironment(EnvironmentProcess):
     def _remove(self, was: State) -> None:
         if self._listener is not None:
             self._listener.close()
+        for each in self._passed:
+            each.close()
         super()._remove(was)
 
     # A call out.

@@ -19,11 +19,11 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
-from headgate.functions.parent import RUNTIME_DIR
+from headgate.functions.isolation import Isolation, closed_to_others
+from headgate.functions.placement import Placement
+from headgate.functions.sandbox import NODE_RUNTIME_DIR, RUNTIME_ROOT
 from headgate.model.invocation import FunctionSpec
 from headgate.model.value import Value
-
-NODE_RUNTIME_DIR: Final = Path(__file__).parent / "node_runtime"
 
 _log = logging.getLogger(__name__)
 
@@ -34,24 +34,44 @@ _PROBE_S: Final = 5.0
 # What a program may have for itself beyond the function's memory: code that a compiler makes, stacks of threads that
 # are hardly touched, the heap's reserve. Node's own share alone is some 50 MB.
 _PROGRAM_MEMORY_MB: Final = 192
-_PROBE: Final = "import sys; print(sys.executable, *sys.version_info[:3], sep='\\n')"
+_PROBE: Final = "import sys; print(sys.executable, sys.prefix, sys.base_prefix, *sys.version_info[:3], sep='\\n')"
+_TASK: Final = "{task}"  # where the function sees its code, its layers and the Node.js runtime
+_LAYERS: Final = "{layers}"
+_NODE_RUNTIME: Final = "{node_runtime}"
 
 
 class Launch(Value, frozen=True):
     """How the environments of one function version are started."""
 
     version: str  # as INIT_START names it
-    runtime_dir: Path = RUNTIME_DIR
-    interpreter: str = sys.executable  # of the parent; of the handler too where there is no program
+    interpreter: str = ""  # of the parent, and of the handler where there is no program; "" is Headgate's own
     program: tuple[str, ...] = ()  # what each environment becomes, by exec; it speaks the Runtime API
+    shown: tuple[str, ...] = ()  # folders that a sandbox shows for it, beside those that it always shows
     extra_memory_mb: int = 0  # beyond the function's own
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether any parent will do."""
+        return not self.interpreter and not self.shown
+
+    def program_at(self, placement: Placement, *, sandboxed: bool) -> list[str]:
+        """The program's command line, with the paths that hold where it runs."""
+        node_runtime = RUNTIME_ROOT / NODE_RUNTIME_DIR.name if sandboxed else NODE_RUNTIME_DIR
+        spec = placement.spec
+        paths = {_TASK: spec.code_dir, _LAYERS: spec.layers_dir or "", _NODE_RUNTIME: node_runtime}
+        command = list(self.program)
+        for sign, path in paths.items():
+            command = [part.replace(sign, str(path)) for part in command]
+        return command
 
 
 class Runtimes:
     """The runtimes of one server. `interpreters` maps runtimes, such as `python3.12`, to programs."""
 
-    def __init__(self, interpreters: Mapping[str, str] | None = None) -> None:
+    def __init__(self, interpreters: Mapping[str, str] | None = None, isolation: Isolation | None = None) -> None:
         self._interpreters = interpreters or {}
+        # Functions may be another user's, who sees what a sandbox shows, or else what all may read.
+        self._must_be_open = isolation is not None and isolation.account is not None and isolation.sandbox is None
         self._told: set[str] = set()
 
     def supports(self, runtime: str) -> bool:
@@ -70,10 +90,10 @@ class Runtimes:
     async def launch(self, spec: FunctionSpec) -> Launch:
         """How this version is started. Asks an interpreter for its version, away from the event loop, and once."""
         if is_provided(spec.runtime) or _has_bootstrap(spec.code_dir):
+            in_layers = not _has_bootstrap(spec.code_dir) and _has_bootstrap(spec.layers_dir)
             return Launch(
                 version=spec.runtime,
-                runtime_dir=spec.code_dir,
-                program=(str(spec.code_dir / "bootstrap"),),
+                program=(f"{_LAYERS if in_layers else _TASK}/bootstrap",),
                 extra_memory_mb=_PROGRAM_MEMORY_MB,
             )
         if spec.runtime.startswith("nodejs"):
@@ -83,10 +103,11 @@ class Runtimes:
     def _node_launch(self, spec: FunctionSpec) -> Launch:
         # Of the function's memory, the shares that Lambda gives to the two parts of the heap.
         heap = (f"--max-old-space-size={spec.memory_mb * 9 // 10}", f"--max-semi-space-size={spec.memory_mb // 20}")
+        node = os.path.realpath(self._node(spec.runtime) or "node")
         return Launch(
             version=spec.runtime,
-            runtime_dir=NODE_RUNTIME_DIR,
-            program=(self._node(spec.runtime) or "node", *heap, str(NODE_RUNTIME_DIR / "bootstrap.mjs")),
+            program=(node, *heap, f"{_NODE_RUNTIME}/bootstrap.mjs"),
+            shown=_outside_the_system(str(Path(node).parent)),
             extra_memory_mb=_PROGRAM_MEMORY_MB,
         )
 
@@ -102,8 +123,14 @@ class Runtimes:
                 why = f"{path} is Python {found.version}, older than 3.{_OLDEST_PYTHON}"
             elif named is None and f"python3.{found.minor}" != spec.runtime:
                 why = f"{path} is Python {found.version}"
+            elif self._must_be_open and (closed := closed_to_others(found.executable)) is not None:
+                why = f"functions' user may not read {closed}, where {path} is"
             else:
-                return Launch(version=f"python:{found.version}", interpreter=found.executable)
+                return Launch(
+                    version=f"python:{found.version}",
+                    interpreter=found.executable,
+                    shown=_outside_the_system(*found.prefixes),
+                )
         if spec.runtime != _OWN and spec.arn not in self._told:
             self._told.add(spec.arn)
             _log.info("%s: %s, so it runs on Headgate's own Python %s", spec.arn, why, platform.python_version())
@@ -115,6 +142,7 @@ class Runtimes:
 
 class _Interpreter(Value, frozen=True):
     executable: str
+    prefixes: tuple[str, ...]  # the folders with its library
     version: str
     minor: int
 
@@ -124,8 +152,15 @@ def is_provided(runtime: str) -> bool:
     return runtime == "provided" or runtime.startswith("provided.")
 
 
-def _has_bootstrap(code_dir: Path) -> bool:
-    bootstrap = code_dir / "bootstrap"
+def _outside_the_system(*folders: str) -> tuple[str, ...]:
+    """Those that a sandbox does not show anyhow."""
+    return tuple(folder for folder in folders if not Path(folder).is_relative_to("/usr"))
+
+
+def _has_bootstrap(folder: Path | None) -> bool:
+    if folder is None:
+        return False
+    bootstrap = folder / "bootstrap"
     return bootstrap.is_file() and os.access(bootstrap, os.X_OK)
 
 
@@ -144,6 +179,8 @@ def _ask_version(path: str) -> _Interpreter | str:
     except (OSError, subprocess.TimeoutExpired) as error:
         return f"cannot be run: {error}"
     lines = done.stdout.splitlines()
-    if done.returncode != 0 or len(lines) != 4 or lines[1] != "3":
+    if done.returncode != 0 or len(lines) != 6 or lines[3] != "3":
         return f"is no Python 3: it ends with status {done.returncode}"
-    return _Interpreter(executable=lines[0], version=".".join(lines[1:]), minor=int(lines[2]))
+    return _Interpreter(
+        executable=lines[0], prefixes=tuple(lines[1:3]), version=".".join(lines[3:]), minor=int(lines[4])
+    )

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Final
 
+from headgate.functions.layers import layer_variables
 from headgate.functions.runtimes import is_provided
 from headgate.model.invocation import FunctionSpec
 
@@ -11,7 +12,7 @@ _XRAY_PORT: Final = "2000"
 
 
 def function_variables(
-    spec: FunctionSpec, *, log_stream: str, temporary: Path, runtime_dir: Path, endpoint_url: str
+    spec: FunctionSpec, *, log_stream: str, temporary: Path, runtime_dir: Path, endpoint_url: str, initialization: str
 ) -> dict[str, str]:
     """All variables that the function sees; none is the server's.
 
@@ -28,7 +29,7 @@ def function_variables(
         "AWS_LAMBDA_FUNCTION_NAME": spec.name,
         "AWS_LAMBDA_FUNCTION_VERSION": spec.version,
         "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(spec.memory_mb),
-        "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
+        "AWS_LAMBDA_INITIALIZATION_TYPE": initialization,
         "AWS_LAMBDA_LOG_GROUP_NAME": spec.log_group,
         "AWS_LAMBDA_LOG_STREAM_NAME": log_stream,
         "AWS_LAMBDA_RUNTIME_API": "127.0.0.1:9001",  # each environment that speaks it gets its own
@@ -51,9 +52,10 @@ def function_variables(
         variables |= {"LC_CTYPE": "C.UTF-8", "PWD": code, "PYTHONPATH": code, "SHLVL": "0"}
     if spec.runtime.startswith("nodejs"):
         variables["NODE_PATH"] = f"{code}/node_modules:{code}"
+    variables = layer_variables(spec, variables)
     if endpoint_url:
         variables["AWS_ENDPOINT_URL"] = endpoint_url
     variables |= spec.environment
-    # There is no /tmp of its own: these are what programs ask for one.
+    # Each environment has a temporary folder of its own: these are what programs ask for one.
     variables |= dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(temporary))
     return variables

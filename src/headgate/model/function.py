@@ -46,6 +46,19 @@ class DeadLetterConfig(Value, frozen=True, rename="pascal"):
     target_arn: str | None = None
 
 
+class UsedLayer(Value, frozen=True, rename="pascal"):
+    """A layer version as a function version holds on to it: deleted, it goes on working where it is used."""
+
+    arn: str
+    code_size: int  # bytes of the zip
+    code_sha256: str  # base64
+    unzipped_size: int  # bytes
+
+    @property
+    def code_digest(self) -> str:
+        return base64.b64decode(self.code_sha256).hex()
+
+
 class FunctionVersion(Value, frozen=True, rename="pascal"):
     """One version of a function, `$LATEST` or a number; what GetFunctionConfiguration answers.
 
@@ -77,6 +90,8 @@ class FunctionVersion(Value, frozen=True, rename="pascal"):
     kms_key_arn: str | None = field(default=None, name="KMSKeyArn")
     package_type: str = "Zip"
     architectures: tuple[str, ...] = ("x86_64",)
+    layers: tuple[UsedLayer, ...] | None = None  # in the order of their merging; None where there are none
+    unzipped_size: int = 0  # bytes of the code without its layers
     state: str = "Active"
     last_update_status: str = "Successful"
 
@@ -84,6 +99,11 @@ class FunctionVersion(Value, frozen=True, rename="pascal"):
     def code_digest(self) -> str:
         """`code_sha256` in hexadecimal: the name of the code's blob in the store."""
         return base64.b64decode(self.code_sha256).hex()
+
+    @property
+    def layer_digests(self) -> tuple[str, ...]:
+        """The names of its layers' blobs, in the order of their merging."""
+        return tuple(layer.code_digest for layer in self.layers or ())
 
 
 class FunctionRecord(Value, frozen=True):
@@ -96,6 +116,10 @@ class FunctionRecord(Value, frozen=True):
     last_published: str = ""  # the version published last; "" before the first
     published_fingerprint: str = ""  # what $LATEST was when that was published, without ids and times
     tags: Mapping[str, str] | None = None
+    reserved_concurrency: int | None = None  # calls at once; None reserves nothing
+    code_signing_config_arn: str = ""
+    recursive_loop: str = "Terminate"  # or Allow
+    runtime_updates: Mapping[str, str] | None = None  # by version: Auto or FunctionUpdate
 
 
 class RoutingConfig(Value, frozen=True, rename="pascal"):

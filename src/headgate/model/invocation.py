@@ -24,6 +24,7 @@ class FunctionSpec(Value, frozen=True):
     environment: Mapping[str, str]
     log_group: str
     ephemeral_storage_mb: int = 512
+    layers_dir: Path | None = None  # what its layers hold, merged, read only; for /opt
 
 
 class Invocation(Value, frozen=True):

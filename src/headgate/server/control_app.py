@@ -10,6 +10,7 @@ from urllib.parse import parse_qsl
 import orjson
 
 from headgate import __version__
+from headgate.control import code_links
 from headgate.control.dispatch import Dispatcher
 from headgate.dataplane.address import locate
 from headgate.model.call import Call, Response
@@ -46,6 +47,10 @@ class Server(Protocol):
         """Back to empty, the bridge included."""
         ...
 
+    async def code(self, path: str, query: str) -> bytes | None:
+        """The zip that a link opens; None where the link is not valid."""
+        ...
+
 
 class ControlApp:
     def __init__(
@@ -65,6 +70,9 @@ class ControlApp:
             await _send(send, 413, [_JSON], orjson.dumps({"message": message}))
             return
         path = scope["raw_path"].decode("latin-1")
+        if path.startswith(code_links.PREFIX):
+            await self._send_code(scope, path, send)
+            return
         if path.startswith("/_headgate/"):
             status, answer = await self._own_page(scope["method"], path, scope["query_string"].decode("latin-1"))
             await _send(send, status, [_JSON], orjson.dumps(answer))
@@ -95,6 +103,18 @@ class ControlApp:
             request_id = new_request_id()
             _log.exception("request %s failed: %s %s", request_id, call.method, call.path)
             return refusal_response(DEFECT, request_id)
+
+    async def _send_code(self, scope: Message, path: str, send: Send) -> None:
+        """A zip, to whoever has the link that an operation gave."""
+        if scope["method"] not in {"GET", "HEAD"}:
+            await _send(send, 405, [_JSON], orjson.dumps({"message": f"{scope['method']} is not answered at {path}"}))
+            return
+        code = await self._server.code(path, scope["query_string"].decode("latin-1"))
+        if code is None:
+            message = "the link is not, or no longer, valid; GetFunction and GetLayerVersion give a new one"
+            await _send(send, 403, [_JSON], orjson.dumps({"message": message}))
+            return
+        await _send(send, 200, [(b"content-type", b"application/zip")], code)
 
     async def _own_page(self, method: str, path: str, query: str) -> tuple[int, dict[str, object]]:
         match method, path:

@@ -7,27 +7,33 @@ import asyncio
 import queue
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import msgspec
+from msgspec.structs import replace
 
+from headgate.model.arn import parse_function_arn
+from headgate.model.event import EventHead, FunctionEvent
 from headgate.model.value import Value
 from headgate.store.migrate import migrate
+from headgate.store.sealing import Plain, Sealing
 from headgate.store.transaction import KINDS, Change, Prepare, Transaction, V
 
 T = TypeVar("T")
 
 FEED_LENGTH: Final = 100_000  # rows of the feed that are kept
+_EVENTS: Final = msgspec.json.Decoder(FunctionEvent)
 
 
 class SqliteStore:
     """Runs transactions for the event loop. Made and closed on the loop's thread."""
 
     def __init__(self, database: Path, prepare: Prepare, *, durable: bool = True) -> None:
+        self.sealing: Sealing = Plain()  # what documents are kept with, from the next transaction on
         self._loop = asyncio.get_running_loop()
         self._prepare = prepare
         self._writer = _Worker("store-writer", lambda: _open(database, durable=durable))
@@ -47,7 +53,7 @@ class SqliteStore:
 
         def job(connection: sqlite3.Connection) -> None:
             try:
-                with _transaction(connection, writes=True) as transaction:
+                with _transaction(connection, self.sealing, writes=True) as transaction:
                     result = act(transaction)
                     publish = self._prepare(transaction, transaction.changes) if transaction.changes else None
             except BaseException as error:
@@ -65,7 +71,7 @@ class SqliteStore:
 
         def job(connection: sqlite3.Connection) -> None:
             try:
-                with _transaction(connection, writes=False) as transaction:
+                with _transaction(connection, self.sealing, writes=False) as transaction:
                     result = act(transaction)
             except BaseException as error:
                 self._loop.call_soon_threadsafe(_fail, answer, error)
@@ -94,8 +100,9 @@ class SqliteStore:
 
 
 class _SqliteTransaction:
-    def __init__(self, connection: sqlite3.Connection, revision: int) -> None:
+    def __init__(self, connection: sqlite3.Connection, sealing: Sealing, revision: int) -> None:
         self._connection = connection
+        self._sealing = sealing
         self.revision = revision  # of the documents that this transaction writes
         self.changes: list[Change] = []
 
@@ -103,22 +110,26 @@ class _SqliteTransaction:
         row = self._connection.execute(
             "SELECT body FROM document WHERE kind = ? AND key = ?", (KINDS[kind], _key(key))
         ).fetchone()
-        return None if row is None else msgspec.json.decode(row[0], type=kind)
+        if row is None:
+            return None
+        value: V = self._sealing.unseal(msgspec.json.decode(row[0], type=kind), _key(key))
+        return value
 
     def list(self, kind: type[V], *prefix: str) -> list[V]:
         rows = self._connection.execute(
-            "SELECT body FROM document WHERE kind = ? AND key >= ? AND key < ? ORDER BY key",
+            "SELECT key, body FROM document WHERE kind = ? AND key >= ? AND key < ? ORDER BY key",
             (KINDS[kind], *_key_range(prefix)),
         )
         decoder = msgspec.json.Decoder(kind)
-        return [decoder.decode(body) for (body,) in rows]
+        unseal = self._sealing.unseal
+        return [unseal(decoder.decode(body), key) for key, body in rows]
 
     def put(self, value: Value, *key: str) -> None:
         kind = type(value)
         self._connection.execute(
             "INSERT INTO document VALUES (?1, ?2, ?3, ?4) "
             "ON CONFLICT (kind, key) DO UPDATE SET revision = ?3, body = ?4",
-            (KINDS[kind], _key(key), self.revision, msgspec.json.encode(value)),
+            (KINDS[kind], _key(key), self.revision, msgspec.json.encode(self._sealing.seal(value, _key(key)))),
         )
         self._changed(kind, key)
 
@@ -148,10 +159,36 @@ class _SqliteTransaction:
         stored = {sha256 for (sha256,) in self._connection.execute("SELECT sha256 FROM blob")}
         self._connection.executemany("DELETE FROM blob WHERE sha256 = ?", [(each,) for each in stored - sha256s])
 
+    def event_heads(self) -> Sequence[EventHead]:
+        rows = self._connection.execute(
+            "SELECT id, function, due_at, length(payload) FROM function_event ORDER BY due_at, rowid"
+        )
+        return [
+            EventHead(id=event_id, function=function, due_at=due_at, size=size)
+            for event_id, arn, due_at, size in rows
+            if (function := parse_function_arn(arn)) is not None
+        ]
+
+    def get_event(self, event_id: str) -> FunctionEvent | None:
+        row = self._connection.execute("SELECT body, payload FROM function_event WHERE id = ?", (event_id,)).fetchone()
+        return None if row is None else replace(_EVENTS.decode(row[0]), payload=bytes(row[1]))
+
+    def put_event(self, event: FunctionEvent) -> None:
+        body = msgspec.json.encode(replace(event, payload=b""))
+        self._connection.execute(
+            "INSERT INTO function_event VALUES (?1, ?2, ?3, ?4, ?5) "
+            "ON CONFLICT (id) DO UPDATE SET due_at = ?2, body = ?4",
+            (event.id, event.due_at, event.function.arn, body, event.payload),
+        )
+
+    def delete_event(self, event_id: str) -> None:
+        self._connection.execute("DELETE FROM function_event WHERE id = ?", (event_id,))
+
     def clear(self) -> None:
         for kind in KINDS:
             self.delete_all(kind)
         self._connection.execute("DELETE FROM blob")
+        self._connection.execute("DELETE FROM function_event")
 
     def _changed(self, kind: type[Value], key: tuple[str, ...]) -> None:
         self.changes.append(Change(kind=kind, key=key))
@@ -169,10 +206,10 @@ class _SqliteTransaction:
 
 
 @contextmanager
-def _transaction(connection: sqlite3.Connection, *, writes: bool) -> Iterator[_SqliteTransaction]:
+def _transaction(connection: sqlite3.Connection, sealing: Sealing, *, writes: bool) -> Iterator[_SqliteTransaction]:
     connection.execute("BEGIN IMMEDIATE" if writes else "BEGIN")
     try:
-        transaction = _SqliteTransaction(connection, _revision(connection) + 1)
+        transaction = _SqliteTransaction(connection, sealing, _revision(connection) + 1)
         yield transaction
         if transaction.changes and not writes:
             raise RuntimeError("a reading transaction wrote")

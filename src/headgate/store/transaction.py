@@ -1,12 +1,19 @@
 """What a control operation sees of the store: documents by kind and key, in one transaction."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Final, Protocol, TypeVar
 
 from headgate.model.account import Account
+from headgate.model.code_signing import CodeSigningConfig
 from headgate.model.deployment import Definition, Deployment
+from headgate.model.event import EventHead, EventInvokeConfig, FunctionEvent
+from headgate.model.event_source import EventSourceMapping
 from headgate.model.function import Alias, FunctionPolicy, FunctionRecord, FunctionVersion
+from headgate.model.function_url import FunctionUrl
+from headgate.model.key_check import KeyCheck
+from headgate.model.layer import Layer, LayerPolicy, LayerVersion
+from headgate.model.provisioned import ProvisionedConcurrency
 from headgate.model.rest_api import Resource, RestApi
 from headgate.model.stage import Stage
 from headgate.model.value import Value
@@ -25,6 +32,15 @@ KINDS: Final[dict[type[Value], str]] = {
     FunctionVersion: "function_version",  # account id, region, name, version
     Alias: "alias",  # account id, region, function name, alias name
     FunctionPolicy: "function_policy",  # account id, region, function name, qualifier
+    EventInvokeConfig: "event_invoke_config",  # account id, region, function name, qualifier
+    ProvisionedConcurrency: "provisioned_concurrency",  # account id, region, function name, qualifier
+    FunctionUrl: "function_url",  # account id, region, function name, alias or ""
+    EventSourceMapping: "event_source_mapping",  # account id, region, UUID
+    CodeSigningConfig: "code_signing_config",  # account id, region, id
+    KeyCheck: "key_check",  # one document, with an empty key
+    Layer: "layer",  # account id, region, name
+    LayerVersion: "layer_version",  # account id, region, name, version
+    LayerPolicy: "layer_policy",  # account id, region, name, version
 }
 """Each kind's name in the store, and what its key is made of."""
 
@@ -65,8 +81,22 @@ class Transaction(Protocol):
         """Delete every blob but these."""
         ...
 
+    def event_heads(self) -> Sequence[EventHead]:
+        """All events that are not settled, the one that is due first first."""
+        ...
+
+    def get_event(self, event_id: str) -> FunctionEvent | None: ...
+
+    def put_event(self, event: FunctionEvent) -> None:
+        """Keep an event. It is no change: the feed does not tell of it, and nothing is published anew."""
+        ...
+
+    def delete_event(self, event_id: str) -> None:
+        """Delete one event; no error when it is not there."""
+        ...
+
     def clear(self) -> None:
-        """Delete every document and every blob."""
+        """Delete every document, every blob and every event."""
         ...
 
 

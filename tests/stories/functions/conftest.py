@@ -4,17 +4,23 @@ import asyncio
 import contextlib
 import json
 import os
+import pwd
+import shutil
 import textwrap
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import pytest
 import uvloop
 
+from headgate.functions.isolation import Account, Isolation, probe
 from headgate.functions.runtime import FunctionRuntime, RuntimeLimits
+from headgate.functions.sandbox import Sandbox
 from headgate.model.invocation import FunctionSpec, Invocation, Outcome
+
+_ISOLATION: Final = Isolation()
 
 T = TypeVar("T")
 Run = Callable[[Coroutine[Any, Any, T]], T]
@@ -48,11 +54,11 @@ class Logs:
 class Stage:
     """A runtime at work, with short words for what tests do with it."""
 
-    def __init__(self, folder: Path, limits: RuntimeLimits) -> None:
+    def __init__(self, folder: Path, limits: RuntimeLimits, isolation: Isolation) -> None:
         self.folder = folder
         self.logs = Logs()
         self.work = folder / "work"
-        self.runtime = FunctionRuntime(work_dir=self.work, logs=self.logs, limits=limits)
+        self.runtime = FunctionRuntime(work_dir=self.work, logs=self.logs, limits=limits, isolation=isolation)
         self._calls = 0
         self._others = set(children_of(os.getpid()))  # servers of other tests in this process
 
@@ -114,8 +120,10 @@ def stage(tmp_path: Path) -> Callable[..., Any]:
     """`async with stage(max_environments=2) as at:` gives a Stage, and sees to it that nothing is left behind."""
 
     @asynccontextmanager
-    async def open_stage(**limits: Any) -> AsyncIterator[Stage]:
-        at = Stage(tmp_path, RuntimeLimits(**({"drain_s": 0.0, "keep_spare_parent": False} | limits)))
+    async def open_stage(
+        folder: Path = tmp_path, isolation: Isolation = _ISOLATION, **limits: Any
+    ) -> AsyncIterator[Stage]:
+        at = Stage(folder, RuntimeLimits(**({"drain_s": 0.0, "keep_spare_parent": False} | limits)), isolation)
         try:
             yield at
         finally:
@@ -134,6 +142,25 @@ def run() -> Run[Any]:
             return await story
 
     return lambda story: uvloop.run(limited(story))
+
+
+def nobody() -> Account | None:
+    """The user that root runs functions as; None for an ordinary user."""
+    if os.geteuid() != 0:
+        return None
+    entry = pwd.getpwnam("nobody")
+    return Account(name="nobody", uid=entry.pw_uid, gid=entry.pw_gid)
+
+
+def sandboxed(*, network: bool = True) -> Isolation:
+    """bubblewrap; skips the test where it does not work."""
+    found = shutil.which("bwrap")
+    if found is None:
+        pytest.skip("bubblewrap is not installed")
+    isolation = Isolation(Sandbox(bwrap=found, network=network), nobody())
+    if why_not := probe(isolation):
+        pytest.skip(why_not)
+    return isolation
 
 
 def alive(pid: int) -> bool:

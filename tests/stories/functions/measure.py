@@ -12,9 +12,11 @@ from pathlib import Path
 
 import uvloop
 
+from headgate.functions.isolation import Isolation, choose
 from headgate.functions.runtime import FunctionRuntime, RuntimeLimits
 from headgate.model.invocation import FunctionSpec, Invocation
 
+_NO_SANDBOX = Isolation()
 _CODE = "def handler(event, context):\n    return {'statusCode': 200, 'body': 'hello'}\n"
 _EVENT = (
     b'{"resource":"/pets","path":"/pets","httpMethod":"GET","headers":{'
@@ -50,9 +52,9 @@ def _call(number: int) -> Invocation:
     return Invocation(request_id=f"{number:032x}", payload=_EVENT, invoked_arn="arn:hello")
 
 
-async def _cold(folder: Path, *, spare: bool) -> float:
+async def _cold(folder: Path, *, spare: bool, isolation: Isolation = _NO_SANDBOX) -> float:
     limits = RuntimeLimits(keep_spare_parent=spare)
-    runtime = FunctionRuntime(work_dir=folder / "work", logs=_NoLogs(), limits=limits)
+    runtime = FunctionRuntime(work_dir=folder / "work", logs=_NoLogs(), limits=limits, isolation=isolation)
     times = []
     for number in range(9):
         began = time.perf_counter()
@@ -130,6 +132,10 @@ async def _main() -> None:
         folder.joinpath("index.py").write_text(_CODE)
         print(f"cold first call, no spare parent: {await _cold(folder, spare=False):.1f} ms")
         print(f"cold first call, spare parent: {await _cold(folder, spare=True):.1f} ms")
+        sandboxed = choose(sandbox="auto", network="host", user="", data=folder)
+        for spare in (False, True):
+            cold_ms = await _cold(folder, spare=spare, isolation=sandboxed)
+            print(f"cold first call, {sandboxed}, {'' if spare else 'no '}spare parent: {cold_ms:.1f} ms")
         for environments, callers in ((1, 1), (1, 8), (2, 2), (2, 32), (10, 32)):
             print(await _echo())
             print("  ", await _throughput(folder, environments, callers, 30_000))

@@ -59,7 +59,7 @@ answer = {"variables": dict(os.environ), "cwd": os.getcwd(), "fds": fds, "group"
 
             variables = seen["variables"]
             assert (seen["cwd"], seen["group"]) == (str(spec.code_dir), True)
-            assert variables["LAMBDA_TASK_ROOT"] == variables["LAMBDA_RUNTIME_DIR"] == str(spec.code_dir)
+            assert variables["LAMBDA_TASK_ROOT"] == str(spec.code_dir)
             assert (variables["_HANDLER"], variables["TABLE"]) == ("any.thing", "pets")
             assert variables["AWS_LAMBDA_LOG_STREAM_NAME"] == at.logs.events[0][1]
             assert variables["TMPDIR"].startswith(str(at.work))
@@ -167,6 +167,37 @@ def test_one_that_ends_while_idle_is_replaced(run: Fixture, stage: Fixture) -> N
             await gone(pid)
 
             assert await at.answer(spec, "answer = os.getpid()") != pid
+
+    run(story())
+
+
+def test_a_call_that_never_reached_a_program_is_given_to_another(run: Fixture, stage: Fixture) -> None:
+    async def story() -> None:
+        async with stage(max_environments=1) as at:
+            spec = program(
+                at,
+                f"""
+                began, go = {str(at.folder / "began")!r}, {str(at.folder / "go")!r}
+                if not os.path.exists(began):
+                    open(began, "w").close()
+                    lost = connect()
+                    lost.sendall(get(NEXT))
+                    lost.shutdown(socket.SHUT_WR)
+                    lost.recv(1000)
+                    print("lost")
+                    while not os.path.exists(go): pass
+                    sys.exit(3)
+                serve()
+                """,
+            )
+            await at.runtime.prepare(spec)
+            await at.logs.line("lost")
+
+            waiting = asyncio.ensure_future(at.answer(spec, "answer = 1"))
+            await at.logs.line("START")
+            (at.folder / "go").touch()
+
+            assert await waiting == 1
 
     run(story())
 

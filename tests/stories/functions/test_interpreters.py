@@ -35,9 +35,9 @@ def _others() -> dict[str, tuple[str, str]]:
     return found
 
 
-_OTHERS = _others()
+OTHERS = _others()
 
-pytestmark = pytest.mark.skipif(not _OTHERS, reason="there is no other Python (3.9 or newer) on this machine")
+pytestmark = pytest.mark.skipif(not OTHERS, reason="there is no other Python (3.9 or newer) on this machine")
 
 _CODE = """
 import json, logging, os, sys
@@ -54,11 +54,11 @@ def handler(event, context):
 """
 
 
-@pytest.mark.parametrize("runtime", _OTHERS)
+@pytest.mark.parametrize("runtime", OTHERS)
 def test_a_function_runs_on_the_interpreter_that_is_named_for_its_runtime(
     runtime: str, run: Fixture, stage: Fixture
 ) -> None:
-    executable, version = _OTHERS[runtime]
+    executable, version = OTHERS[runtime]
     same_file = os.path.samefile
 
     async def story() -> None:

@@ -7,12 +7,14 @@ from pathlib import Path
 import pytest
 
 from headgate.control.publishing import Publisher
+from headgate.dataplane.function_url.published import FunctionUrls
 from headgate.dataplane.snapshot import Stages
 from headgate.dataplane.throttle import Buckets
 from headgate.functions.directory import FunctionDirectory
 from headgate.model.arn import FunctionRef
 from headgate.model.deployment import Definition
 from headgate.model.errors import ApiError
+from headgate.model.event_source import EventSourceMapping
 from headgate.model.function import Alias, FunctionRecord, FunctionVersion
 from headgate.model.ids import DeploymentId
 from headgate.model.rest_api import RestApi
@@ -29,10 +31,18 @@ class _Node:
         self.stages = Stages()
         self.directory = FunctionDirectory()
         self.retired: list[tuple[str, str]] = []
-        self.publisher = Publisher(self.stages, self.directory, Buckets(), self._retire)
+        self.publisher = Publisher(
+            self.stages, self.directory, Buckets(), self._retire, self._keep_started, FunctionUrls(), self._poll
+        )
 
     def _retire(self, version: FunctionVersion) -> None:
         self.retired.append((version.version, version.revision_id))
+
+    def _keep_started(self, version: FunctionVersion, environments: int) -> None:
+        raise AssertionError(f"no test here provisions {environments} environments of {version.version}")
+
+    def _poll(self, uuid: str, mapping: EventSourceMapping | None) -> None:
+        raise AssertionError(f"no test here has an event source mapping {uuid}: {mapping}")
 
     def served(self, stage_name: str = "prod") -> str | None:
         """The deployment that a stage serves."""

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from headgate.dataplane.address import Address
+from headgate.dataplane.function_url.published import FunctionUrls
 from headgate.dataplane.ports import BackendReply, FunctionReply, Origin, Ports
 from headgate.dataplane.request import Ids, Request
 from headgate.dataplane.routing import Routes
@@ -156,6 +157,8 @@ class FakePorts:
         self.failure: Exception | None = None
         self.drawn = 50.0
         self.time = 0.0
+        self.function_urls = FunctionUrls()
+        self.signed_by: str | None = None
         self._reply = reply or BackendReply(200, [(b"Content-Type", b"text/plain")], b"hello")
         self._function = function or FunctionReply(b'{"statusCode": 200}', failed=False)
 
@@ -166,6 +169,9 @@ class FakePorts:
     @property
     def functions(self) -> "FakePorts":
         return self
+
+    def verify_signature(self, call: Call, region: str) -> str | None:
+        return self.signed_by
 
     def draw(self) -> float:
         return self.drawn

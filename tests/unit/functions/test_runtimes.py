@@ -6,8 +6,12 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
+from headgate.functions.isolation import Isolation
+from headgate.functions.placement import place
 from headgate.functions.runtimes import Launch, Runtimes
+from headgate.functions.sandbox import Sandbox
 from headgate.model.invocation import FunctionSpec
 
 
@@ -64,7 +68,7 @@ def test_what_is_missing_for_node_is_said_with_what_to_install() -> None:
 def test_headgate_s_own_version_runs_on_its_own_interpreter(tmp_path: Path) -> None:
     launch = _launch(f"python3.{sys.version_info.minor}", tmp_path)
 
-    assert (launch.interpreter, launch.program) == (sys.executable, ())
+    assert (launch.interpreter, launch.program, launch.is_plain) == ("", (), True)
 
 
 def test_a_named_interpreter_is_used_whatever_its_version(tmp_path: Path) -> None:
@@ -77,7 +81,7 @@ def test_a_named_interpreter_is_used_whatever_its_version(tmp_path: Path) -> Non
     assert launch.interpreter == sys.executable  # what the script finds, not the script
 
 
-@pytest.mark.parametrize("source", ["exit 127", "echo 3; echo 2; echo 3; echo 4"], ids=str)
+@pytest.mark.parametrize("source", ["exit 127", "echo a; echo b; echo c; echo 2; echo 7; echo 18"], ids=str)
 def test_what_is_no_python_is_not_used(source: str, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     script = tmp_path / "python"
     script.write_text(f"#!/bin/sh\n{source}\n")
@@ -87,7 +91,7 @@ def test_what_is_no_python_is_not_used(source: str, tmp_path: Path, caplog: pyte
 
     for _ in range(2):
         launch = asyncio.run(runtimes.launch(_spec("python3.99", tmp_path)))
-        assert launch.interpreter == sys.executable
+        assert launch.interpreter == ""
 
     (record,) = caplog.records  # once for each function
     assert "arn:fn" in record.getMessage()
@@ -95,7 +99,7 @@ def test_what_is_no_python_is_not_used(source: str, tmp_path: Path, caplog: pyte
 
 
 def test_provided_runs_the_bootstrap_of_the_code(tmp_path: Path) -> None:
-    assert _launch("provided.al2023", tmp_path).program == (str(tmp_path / "bootstrap"),)
+    assert _launch("provided.al2023", tmp_path).program == ("{task}/bootstrap",)
 
 
 def test_so_does_any_function_whose_code_has_an_executable_one(tmp_path: Path) -> None:
@@ -106,11 +110,29 @@ def test_so_does_any_function_whose_code_has_an_executable_one(tmp_path: Path) -
 
     bootstrap.chmod(0o755)
 
-    assert _launch("python3.13", tmp_path).program == (str(bootstrap),)
+    assert _launch("python3.13", tmp_path).program == ("{task}/bootstrap",)
+
+
+def test_a_bootstrap_of_the_layers_is_the_second_choice(tmp_path: Path) -> None:
+    layers, code = tmp_path / "layers", tmp_path / "code"
+    for folder in (layers, code):
+        folder.mkdir()
+    (layers / "bootstrap").touch(0o755)
+    spec = replace(_spec("provided.al2023", code), layers_dir=layers)
+
+    launch = asyncio.run(Runtimes().launch(spec))
+    assert launch.program == ("{layers}/bootstrap",)
+    outside, inside = place(spec, tmp_path, Isolation()), place(spec, tmp_path, Isolation(sandbox=Sandbox(bwrap="b")))
+    assert launch.program_at(outside, sandboxed=False) == [str(layers / "bootstrap")]
+    assert launch.program_at(inside, sandboxed=True) == ["/opt/bootstrap"]
+    (code / "bootstrap").touch(0o755)
+
+    assert asyncio.run(Runtimes().launch(spec)).program == ("{task}/bootstrap",)
 
 
 def test_node_is_given_the_function_s_memory_for_its_heap(tmp_path: Path) -> None:
     program = _launch("nodejs20.x", tmp_path, {"nodejs20.x": sys.executable}).program
 
-    assert program[0] == sys.executable
+    assert program[0] == str(Path(sys.executable).resolve())
+    assert program[-1] == "{node_runtime}/bootstrap.mjs"
     assert "--max-old-space-size=180" in program

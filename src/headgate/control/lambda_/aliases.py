@@ -10,8 +10,11 @@ from headgate.control.lambda_.errors import check_revision, conflict, invalid, o
 from headgate.control.lambda_.lookup import find_alias, find_function, find_version, key_of
 from headgate.control.lambda_.qualifiers import named_whole
 from headgate.model.arn import FunctionRef
+from headgate.model.event import EventInvokeConfig
 from headgate.model.function import LATEST, Alias, FunctionPolicy, FunctionVersion, RoutingConfig
+from headgate.model.function_url import FunctionUrl
 from headgate.model.ids import new_revision_id
+from headgate.model.provisioned import ProvisionedConcurrency
 from headgate.wire.paging import page_by_marker
 
 if TYPE_CHECKING:
@@ -81,8 +84,8 @@ def delete_alias(context: Context, request: "shapes.DeleteAliasRequest") -> None
     """An alias that is not there is no error: the wish is fulfilled."""
     function = named_whole(context.scope, request["FunctionName"])
     find_function(context, function)
-    context.tx.delete(FunctionPolicy, *key_of(function), request["Name"])
-    context.tx.delete(Alias, *key_of(function), request["Name"])
+    for kind in (Alias, EventInvokeConfig, FunctionPolicy, FunctionUrl, ProvisionedConcurrency):
+        context.tx.delete(kind, *key_of(function), request["Name"])
 
 
 def _qualified(function: FunctionRef, qualifier: str) -> FunctionRef:

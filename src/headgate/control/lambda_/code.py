@@ -13,12 +13,13 @@ from msgspec.structs import replace
 from headgate.control.context import Context
 from headgate.control.lambda_.configuration import check_supported, configured
 from headgate.control.lambda_.errors import check_revision, entity_too_large, invalid, unsupported
+from headgate.control.lambda_.layer_use import check_size
 from headgate.control.lambda_.lookup import find_function, find_version, put_version
 from headgate.control.lambda_.ports import LambdaPorts
 from headgate.control.lambda_.qualifiers import named_whole
 from headgate.control.lambda_.shown import shown, timestamp
 from headgate.control.lambda_.versions import publish
-from headgate.functions.bundle import BundleError, discard, unpack
+from headgate.functions.bundle import BundleError, discard, size_of, unpack
 from headgate.model.function import FunctionVersion
 from headgate.model.ids import new_revision_id
 from headgate.model.scope import Scope
@@ -36,6 +37,7 @@ class Bundle(Value, frozen=True):
 
     body: bytes
     digest: str  # SHA-256 in hexadecimal: the blob's name in the store
+    unzipped_size: int  # bytes
 
     @property
     def code_sha256(self) -> str:
@@ -56,7 +58,7 @@ async def update_function_code(
         latest = find_version(context, function)
         check_revision(request.get("RevisionId"), latest.revision_id)
         changed = replace(
-            put_on(configured(latest, request), bundle),
+            check_size(put_on(configured(latest, request), bundle)),
             last_modified=timestamp(context.now),
             revision_id=new_revision_id(),
         )
@@ -73,7 +75,9 @@ async def update_function_code(
 
 
 async def take_code(
-    ports: LambdaPorts, given: "shapes.FunctionCode | shapes.UpdateFunctionCodeRequest", operation: str
+    ports: LambdaPorts,
+    given: "shapes.FunctionCode | shapes.UpdateFunctionCodeRequest | shapes.LayerVersionContentInput",
+    operation: str,
 ) -> Bundle:
     """The zip that a request holds or names. Raises ApiError for one that cannot be a function's code."""
     body = await _body(ports, given, operation)
@@ -82,17 +86,24 @@ async def take_code(
 
 
 def put_on(version: FunctionVersion, bundle: Bundle) -> FunctionVersion:
-    return replace(version, code_sha256=bundle.code_sha256, code_size=len(bundle.body))
+    return replace(
+        version,
+        code_sha256=bundle.code_sha256,
+        code_size=len(bundle.body),
+        unzipped_size=bundle.unzipped_size,
+    )
 
 
 async def _body(
-    ports: LambdaPorts, given: "shapes.FunctionCode | shapes.UpdateFunctionCodeRequest", operation: str
+    ports: LambdaPorts,
+    given: "shapes.FunctionCode | shapes.UpdateFunctionCodeRequest | shapes.LayerVersionContentInput",
+    operation: str,
 ) -> bytes:
     for_images = "give ZipFile, or S3Bucket and S3Key"
     if image := given.get("ImageUri"):
         raise unsupported("ImageUri", image, for_images)
-    if key := given.get("SourceKMSKeyArn"):
-        raise unsupported("SourceKMSKeyArn", key, "give a zip that is not encrypted")
+    if encryption := given.get("SourceKMSKeyArn"):
+        raise unsupported("SourceKMSKeyArn", encryption, "give a zip that is not encrypted")
     body, bucket, key = given.get("ZipFile"), given.get("S3Bucket"), given.get("S3Key")
     if body is None:
         if not bucket or not key:
@@ -111,7 +122,9 @@ def _checked(body: bytes) -> Bundle:
         raise invalid("Uploaded file must be a non-empty zip")
     with tempfile.TemporaryDirectory(prefix="headgate-upload-") as root:
         try:
-            discard(unpack(body, Path(root)))
+            folder = unpack(body, Path(root))
+            unzipped_size = size_of(folder)
+            discard(folder)
         except BundleError as error:
             raise invalid(str(error)) from error
-    return Bundle(body=body, digest=hashlib.sha256(body).hexdigest())
+    return Bundle(body=body, digest=hashlib.sha256(body).hexdigest(), unzipped_size=unzipped_size)

@@ -8,6 +8,8 @@ from msgspec.structs import replace
 from headgate.control.context import Context
 from headgate.control.lambda_.environment import check_environment
 from headgate.control.lambda_.errors import check_revision, invalid, outside_limits, unsupported
+from headgate.control.lambda_.event_targets import DEAD_LETTER_TARGETS, check_target
+from headgate.control.lambda_.layer_use import layered
 from headgate.control.lambda_.lookup import find_version, put_version
 from headgate.control.lambda_.ports import LambdaPorts
 from headgate.control.lambda_.qualifiers import named_whole
@@ -44,7 +46,9 @@ async def update_function_configuration(
         latest = find_version(context, function)
         check_revision(request.get("RevisionId"), latest.revision_id)
         changed = replace(
-            configured(latest, request), last_modified=timestamp(context.now), revision_id=new_revision_id()
+            layered(context, configured(latest, request), request),
+            last_modified=timestamp(context.now),
+            revision_id=new_revision_id(),
         )
         put_version(context, changed)
         return shown(changed)
@@ -140,7 +144,10 @@ def _logging(version: FunctionVersion, given: "shapes.LoggingConfig") -> Logging
 def _dead_letter(_version: FunctionVersion, given: "shapes.DeadLetterConfig") -> DeadLetterConfig | None:
     """An empty ARN takes the setting away."""
     target = given.get("TargetArn")
-    return DeadLetterConfig(target_arn=target) if target else None
+    if not target:
+        return None
+    check_target("DeadLetterConfig.TargetArn", target, DEAD_LETTER_TARGETS)
+    return DeadLetterConfig(target_arn=target)
 
 
 def _vpc(_version: FunctionVersion, given: "shapes.VpcConfig") -> VpcConfig:
@@ -178,10 +185,8 @@ _SETTINGS: Final[Mapping[str, tuple[str, _Read]]] = {
 _LEAVE_OUT: Final = "leave it out"
 
 _NOT_SUPPORTED: Final[Mapping[str, str]] = {
-    "Layers": "put what the layers hold into the zip",
     "FileSystemConfigs": _LEAVE_OUT,
     "ImageConfig": _LEAVE_OUT,
-    "CodeSigningConfigArn": _LEAVE_OUT,
     "TenancyConfig": _LEAVE_OUT,
     "CapacityProviderConfig": _LEAVE_OUT,
     "DurableConfig": _LEAVE_OUT,

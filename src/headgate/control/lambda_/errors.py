@@ -37,6 +37,14 @@ def alias_not_found(alias: FunctionRef) -> ApiError:
     return not_found(f"Cannot find alias arn: {alias.arn}")
 
 
+def code_signing_config_not_found(arn: str) -> ApiError:
+    return _error(
+        "CodeSigningConfigNotFoundException",
+        f"The code signing configuration cannot be found. Check that the provided configuration is not deleted: {arn}.",
+        404,
+    )
+
+
 def conflict(message: str) -> ApiError:
     return _error("ResourceConflictException", message, 409)
 
@@ -57,6 +65,19 @@ def entity_too_large(message: str) -> ApiError:
 
 def payload_too_large(message: str) -> ApiError:
     return _error("RequestTooLargeException", message, 413)
+
+
+def provisioned_not_found() -> ApiError:
+    return _error(
+        "ProvisionedConcurrencyConfigNotFoundException",
+        "No Provisioned Concurrency Config found for this function",
+        404,
+    )
+
+
+def too_many_requests(reason: str, message: str = "Rate Exceeded.") -> ApiError:
+    """A throttle; `reason` is one of the service model's ThrottleReason."""
+    return ApiError("TooManyRequestsException", message, 429, fields={"Type": "User", "Reason": reason})
 
 
 def check_revision(given: str | None, current: str, *, told_by: str = "GetFunction/GetAlias") -> None:

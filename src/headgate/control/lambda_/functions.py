@@ -5,8 +5,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from headgate.control.context import Context
 from headgate.control.lambda_.code import Bundle, put_on, take_code
+from headgate.control.lambda_.code_signing import attachable
 from headgate.control.lambda_.configuration import check_supported, configured
 from headgate.control.lambda_.errors import conflict, invalid, outside_limits
+from headgate.control.lambda_.layer_use import layered
 from headgate.control.lambda_.lookup import find_function, find_version, key_of, put_function, put_version
 from headgate.control.lambda_.ports import LambdaPorts
 from headgate.control.lambda_.qualifiers import is_version, named
@@ -14,6 +16,7 @@ from headgate.control.lambda_.shown import by_age, listed, shown, timestamp
 from headgate.control.lambda_.tags import check_tags
 from headgate.control.lambda_.versions import publish
 from headgate.model.arn import FunctionRef
+from headgate.model.event import EventInvokeConfig
 from headgate.model.function import (
     LATEST,
     Alias,
@@ -22,7 +25,9 @@ from headgate.model.function import (
     FunctionVersion,
     LoggingConfig,
 )
+from headgate.model.function_url import FunctionUrl
 from headgate.model.ids import new_revision_id
+from headgate.model.provisioned import ProvisionedConcurrency
 from headgate.model.scope import Scope
 from headgate.wire.paging import page_by_marker
 
@@ -42,12 +47,18 @@ async def create_function(
     tags = check_tags(request.get("Tags") or {})
     bundle = await take_code(ports, request["Code"], "CreateFunction")
 
+    signing = request.get("CodeSigningConfigArn")
+
     def create(context: Context) -> Mapping[str, Any]:
         if context.tx.get(FunctionRecord, *key_of(function)) is not None:
             raise conflict(f"Function already exist: {function.name}")
-        latest = put_on(version, bundle)
+        latest = layered(context, put_on(version, bundle), request)
         record = FunctionRecord(
-            name=function.name, account_id=function.account_id, region=function.region, tags=tags or None
+            name=function.name,
+            account_id=function.account_id,
+            region=function.region,
+            tags=tags or None,
+            code_signing_config_arn=attachable(context, signing) if signing else "",
         )
         _keep(context, record, latest, bundle)
         if request.get("Publish"):
@@ -58,14 +69,22 @@ async def create_function(
     return await ports.store.write(lambda tx: create(Context(tx, scope, now)))
 
 
-def get_function(context: Context, request: "shapes.GetFunctionRequest") -> Mapping[str, Any]:
-    """Code has no Location: there is no address yet from which a client could fetch the zip."""
-    function = named(context.scope, request["FunctionName"], request.get("Qualifier"))
-    version = find_version(context, function)
+async def get_function(
+    ports: LambdaPorts, scope: Scope, now: float, request: "shapes.GetFunctionRequest"
+) -> Mapping[str, Any]:
+    """The configuration, and an address from which the code can be fetched for ten minutes."""
+    function = named(scope, request["FunctionName"], request.get("Qualifier"))
+
+    def find(context: Context) -> tuple[FunctionVersion, FunctionRecord]:
+        return find_version(context, function), find_function(context, function)
+
+    version, record = await ports.store.read(lambda tx: find(Context(tx, scope, now)))
+    reserved = record.reserved_concurrency
     return {
         "Configuration": shown(version, function.qualifier),
-        "Code": {"RepositoryType": "S3"},
-        "Tags": find_function(context, function).tags,
+        "Code": {"RepositoryType": "S3", "Location": ports.code_location(version.code_digest, now)},
+        "Tags": record.tags,
+        "Concurrency": None if reserved is None else {"ReservedConcurrentExecutions": reserved},
     }
 
 
@@ -146,7 +165,7 @@ def _keep(context: Context, record: FunctionRecord, latest: FunctionVersion, bun
 
 def _delete_whole(context: Context, function: FunctionRef) -> None:
     find_function(context, function)
-    for kind in (Alias, FunctionPolicy, FunctionVersion):
+    for kind in (Alias, EventInvokeConfig, FunctionPolicy, FunctionUrl, FunctionVersion, ProvisionedConcurrency):
         context.tx.delete_all(kind, *key_of(function))
     context.tx.delete(FunctionRecord, *key_of(function))
 
@@ -157,5 +176,6 @@ def _delete_version(context: Context, function: FunctionRef) -> None:
     aliases = context.tx.list(Alias, *key_of(function))
     if users := [alias.name for alias in aliases if function.qualifier in alias.versions]:
         raise conflict(f"Unable to delete version because the following aliases reference it: [{', '.join(users)}]")
-    context.tx.delete(FunctionPolicy, *key_of(function), function.qualifier)
+    for kind in (EventInvokeConfig, FunctionPolicy, ProvisionedConcurrency):
+        context.tx.delete(kind, *key_of(function), function.qualifier)
     context.tx.delete(FunctionVersion, *key_of(function), function.qualifier)

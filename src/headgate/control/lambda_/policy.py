@@ -42,13 +42,13 @@ def add_permission(context: Context, request: "shapes.AddPermissionRequest") -> 
         )
     statement = PolicyStatement(
         sid=request["StatementId"],
-        principal=_principal(request["Principal"]),
+        principal=principal_of(request["Principal"]),
         action=request["Action"],
         resource=function.arn,
         condition=_condition(request),
     )
     _put(context, function, (*statements, statement))
-    return {"Statement": orjson.dumps(_statement_document(statement)).decode()}
+    return {"Statement": orjson.dumps(statement_document(statement)).decode()}
 
 
 def remove_permission(context: Context, request: "shapes.RemovePermissionRequest") -> None:
@@ -77,7 +77,7 @@ def get_policy(context: Context, request: "shapes.GetPolicyRequest") -> Mapping[
     policy = _get(context, function)
     if policy is None:
         raise not_found("The resource you requested does not exist.")
-    return {"Policy": _document(policy.statements).decode(), "RevisionId": policy.revision_id}
+    return {"Policy": policy_document(policy.statements).decode(), "RevisionId": policy.revision_id}
 
 
 def _policy_owner(context: Context, request: "shapes.RemovePermissionRequest | shapes.GetPolicyRequest") -> FunctionRef:
@@ -92,7 +92,7 @@ def _revision_id(context: Context, function: FunctionRef) -> str:
     return find_version(context, function).revision_id
 
 
-def _principal(given: str) -> str | Mapping[str, str]:
+def principal_of(given: str) -> str | Mapping[str, str]:
     """A service, an account by its number, anything of IAM by its ARN, or everyone."""
     if given == "*":
         return given
@@ -125,13 +125,18 @@ def _given(operands: Mapping[str, str | None]) -> Mapping[str, str]:
     return {key: value for key, value in operands.items() if value is not None}
 
 
-def _document(statements: tuple[PolicyStatement, ...]) -> bytes:
+def policy_document(statements: tuple[PolicyStatement, ...]) -> bytes:
     return orjson.dumps(
-        {"Version": "2012-10-17", "Id": "default", "Statement": [_statement_document(each) for each in statements]}
+        {"Version": "2012-10-17", "Id": "default", "Statement": [statement_document(each) for each in statements]}
     )
 
 
-def _statement_document(statement: PolicyStatement) -> Mapping[str, Any]:
+def check_policy_size(statements: tuple[PolicyStatement, ...]) -> None:
+    if (size := len(policy_document(statements))) > MAX_POLICY_BYTES:
+        raise policy_too_long(size, MAX_POLICY_BYTES)
+
+
+def statement_document(statement: PolicyStatement) -> Mapping[str, Any]:
     document = {
         "Sid": statement.sid,
         "Effect": statement.effect,
@@ -151,8 +156,7 @@ def _get(context: Context, function: FunctionRef) -> FunctionPolicy | None:
 
 
 def _put(context: Context, function: FunctionRef, statements: tuple[PolicyStatement, ...]) -> None:
-    if (size := len(_document(statements))) > MAX_POLICY_BYTES:
-        raise policy_too_long(size, MAX_POLICY_BYTES)
+    check_policy_size(statements)
     policy = FunctionPolicy(
         function_name=function.name,
         qualifier=function.qualifier,

@@ -8,18 +8,20 @@ import struct
 
 # From the server to the parent.
 SETTINGS = 1  # JSON, the first frame: see main.Settings
-# JSON {"number", "stream", "folder", "runtime_api"}; with it come two descriptors: frame socket and output pipe.
-FORK = 2
+FORK = 2  # JSON {"number", "stream", "folder"}; with it come two descriptors: the frame socket and the output pipe
 
 # From the parent to the server.
 READY = 3  # empty; an environment says so too, when it can take its first call
 UNFORKABLE = 4  # the import left something that a fork must not share: the payload says what, as text
 INIT_ERROR = 5  # Lambda's error document; an environment that imports for itself says so too
-FORKED = 6  # NUMBER_AND_VALUE: the environment's number and process id
+FORKED = 6  # NUMBER_AND_VALUE: the environment's number and process id; with it comes a descriptor of the process
 EXITED = 7  # NUMBER_AND_VALUE: the environment's number and wait status
 
 # From an environment that could not become its program: the payload says why, as text.
 NOT_RUN = 11
+# From an environment that is about to become its program: the address of the Runtime API, as text; with it comes its
+# listening socket.
+LISTENING = 12
 
 # Between the server and an environment.
 CALL = 8  # see call_frame

@@ -14,7 +14,7 @@ that lose their parents (PR_SET_CHILD_SUBREAPER), so a process that left its ses
 from __future__ import annotations
 
 # Importing pathlib would take a tenth of the time to start:
-# ruff: noqa: PTH102, PTH106, PTH108, PTH115, PTH123, PTH208
+# ruff: noqa: PTH102, PTH103, PTH106, PTH108, PTH115, PTH123, PTH208
 import _socket
 import array
 import contextlib
@@ -43,7 +43,10 @@ def main(control_fd: int) -> NoReturn:
             os._exit(0)
         received = reader.feed(some)
     settings = json.loads(received.pop(0)[1])
-    confinement.die_with(settings["server_pid"])
+    if settings["user"] is not None:
+        # A sandbox hides it from others already.
+        confinement.become_user(*settings["user"], hidden=bool(settings["server_pid"]))
+    confinement.die_with(settings["server_pid"])  # after the change of user, which undoes it
     confinement.adopt_orphans()
     _become_the_function(settings)
 
@@ -55,7 +58,8 @@ def main(control_fd: int) -> NoReturn:
     signal.set_wakeup_fd(-1)
     gc.freeze()  # what is there now is never garbage: a collection in a child would only unshare its pages
     serving.write(control_fd, frames.frame(frames.READY, b""))
-    confinement.outlive_the_server_for_a_moment()
+    if settings["server_pid"]:
+        confinement.outlive_the_server_for_a_moment()
     _Parent(control, reader, handler, settings).run()
     _remove(settings["folder"])
     os._exit(0)
@@ -65,20 +69,21 @@ def _become_the_function(settings: dict[str, Any]) -> None:
     os.environ.clear()
     os.environ.update(settings["variables"])
     time.tzset()
+    os.makedirs(settings["variables"]["TMPDIR"], 0o700, exist_ok=True)
     os.chdir(settings["code_dir"])
     # The server's packages come last: boto3 can be imported where the function brings none.
-    sys.path[:] = [settings["code_dir"], *sys.path, *settings["site_packages"]]
+    sys.path[:] = [settings["code_dir"], *settings["layer_paths"], *sys.path, *settings["site_packages"]]
     sys.dont_write_bytecode = True  # the code is read only, which does not stop root
     logs.set_up_output()
     logs.set_up_logging()
-    confinement.limit_resources(settings["memory_mb"])
+    confinement.limit_resources(settings["memory_mb"], settings["max_processes"], settings["max_file_bytes"])
 
 
 def _import(control_fd: int, settings: dict[str, Any]) -> Handler:
     """Import the handler, or say what is wrong and end."""
     before = _descriptors()
     handler = import_handler(control_fd, settings["handler"])
-    left = _left_by_the_import(before, settings["variables"]["TMPDIR"])
+    left = _left_by_the_import(before, settings["variables"]["TMPDIR"], settings["folder"])
     if left:
         serving.write(control_fd, frames.frame(frames.UNFORKABLE, left.encode()))
         os._exit(0)
@@ -103,14 +108,14 @@ def import_handler(report_fd: int, name: str) -> Handler:
     return handler
 
 
-def _left_by_the_import(before: set[tuple[str, str]], temporary: str) -> str:
+def _left_by_the_import(before: set[tuple[str, str]], temporary: str, folder: str) -> str:
     """What the import left that a fork would not carry over, or would share; "" when there is nothing."""
     if len(os.listdir("/proc/self/task")) > 1:
         return "threads"
     opened = _descriptors() - before
     if opened:
         return "open descriptors: " + ", ".join(sorted(target for _, target in opened))
-    if os.listdir(temporary):
+    if os.listdir(temporary) or len(os.listdir(folder)) > 1:
         return "files in its temporary folder"
     return ""
 
@@ -186,7 +191,10 @@ class _Parent:
         os.close(socket_fd)
         os.close(output_fd)
         self._environments[pid] = (asked["number"], asked["folder"])
-        self._tell(frames.FORKED, asked["number"], pid)
+        # The server may not know the child by this number: a descriptor is good everywhere.
+        child = os.pidfd_open(pid)
+        self._tell(frames.FORKED, asked["number"], pid, child)
+        os.close(child)
 
     def _live(self, asked: dict[str, Any], socket_fd: int, output_fd: int) -> NoReturn:
         """Be the environment: in the child, after the fork."""
@@ -206,7 +214,7 @@ class _Parent:
         if tempfile is not None:
             vars(tempfile)["tempdir"] = None  # it may hold the parent's
         if self._settings["program"]:
-            program.become(self._settings["program"], asked["runtime_api"], socket_fd)
+            program.become(self._settings["program"], socket_fd)
         # `random` reseeds itself after a fork; `secrets`, `uuid` and `ssl` ask the kernel.
         handler = self._handler or import_handler(socket_fd, self._settings["handler"])
         serving.serve(socket_fd, handler)
@@ -243,9 +251,11 @@ class _Parent:
         except ChildProcessError:
             return
 
-    def _tell(self, kind: int, number: int, value: int) -> None:
+    def _tell(self, kind: int, number: int, value: int, *fds: int) -> None:
+        message = frames.frame(kind, frames.NUMBER_AND_VALUE.pack(number, value))
+        passed = [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, array.array("i", fds))] if fds else []
         with contextlib.suppress(OSError):  # the server is gone, which the next read of the socket says
-            serving.write(self._control.fileno(), frames.frame(kind, frames.NUMBER_AND_VALUE.pack(number, value)))
+            self._control.sendmsg([message], passed)  # it blocks, and is too short to be sent in part
 
 
 def _children() -> list[int]:

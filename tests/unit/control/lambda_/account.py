@@ -13,7 +13,9 @@ from headgate.control.lambda_ import OPERATIONS
 from headgate.control.lambda_.ports import Invoked
 from headgate.model.arn import FunctionRef
 from headgate.model.errors import ApiError
+from headgate.model.function import FunctionVersion
 from headgate.model.invocation import Outcome
+from headgate.model.provisioned import Provisioned
 from headgate.model.scope import Scope
 from headgate.store.sqlite import SqliteStore
 from headgate.wire.services import service
@@ -21,6 +23,7 @@ from headgate.wire.services import service
 ACCOUNT: Final = "111111111111"
 REGION: Final = "eu-west-1"
 ROLE: Final = f"arn:aws:iam::{ACCOUNT}:role/worker"
+QUEUE: Final = f"arn:aws:sqs:{REGION}:{ACCOUNT}:queue"
 NOON: Final = 1_728_568_536.75  # 2024-10-10T13:55:36.75Z
 
 
@@ -44,6 +47,10 @@ class FakePorts:
         self.store = store
         self.objects: dict[tuple[str, str, str | None], bytes] = {}
         self.calls: list[tuple[FunctionRef, bytes, str, bool]] = []
+        self.events: list[tuple[FunctionRef, bytes, str]] = []
+        self.concurrency = 1000
+        self.max_provisioned = 50
+        self.started: dict[str, Provisioned] = {}  # by version
         self.invoked = Invoked(executed_version="$LATEST", outcome=Outcome(payload=b'"done"'))
 
     async def invoke(
@@ -51,6 +58,13 @@ class FakePorts:
     ) -> Invoked:
         self.calls.append((function, payload, client_context, want_log_tail))
         return self.invoked
+
+    async def invoke_later(self, function: FunctionRef, payload: bytes, *, client_context: str) -> str:
+        self.events.append((function, payload, client_context))
+        return f"event-{len(self.events)}"
+
+    def provisioned(self, version: FunctionVersion) -> Provisioned:
+        return self.started.get(version.version, Provisioned(started=0))
 
     async def fetch_object(self, bucket: str, key: str, version_id: str | None) -> bytes:
         try:
@@ -63,6 +77,15 @@ class FakePorts:
 
     def missing_for(self, runtime: str) -> str:
         return ""
+
+    def code_location(self, digest: str, now: float) -> str:
+        return f"http://code/{digest}"
+
+    def function_url(self, url_id: str, region: str) -> str:
+        return f"http://{url_id}.lambda-url.{region}.localhost:8080/"
+
+    async def call_aws(self, service: str, operation: str, params: Mapping[str, Any], scope: Scope) -> dict[str, Any]:
+        raise ApiError("ServiceNotInstalled", f"{service} is not here")
 
 
 class Account:

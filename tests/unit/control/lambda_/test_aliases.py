@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from .account import ROLE, Account, arn, told
+from .account import QUEUE, ROLE, Account, arn, told
 from .conftest import Play
 
 
@@ -164,7 +164,7 @@ def test_a_share_may_be_none_or_all(play: Play, share: float) -> None:
     ("change", "message"),
     [
         ({"Role": f"{ROLE}2"}, "The versions of an alias must have the same execution role"),
-        ({"DeadLetterConfig": {"TargetArn": "arn:q"}}, "The versions of an alias must have the same dead-letter queue"),
+        ({"DeadLetterConfig": {"TargetArn": QUEUE}}, "The versions of an alias must have the same dead-letter queue"),
     ],
 )
 def test_both_versions_have_one_role_and_one_dead_letter_queue(

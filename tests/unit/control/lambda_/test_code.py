@@ -40,7 +40,7 @@ def test_code_is_kept_under_the_digest_that_the_function_shows(play: Play) -> No
 def test_a_bundle_shows_its_digest_in_base64() -> None:
     digest = hashlib.sha256(b"zip")
 
-    bundle = Bundle(body=b"zip", digest=digest.hexdigest())
+    bundle = Bundle(body=b"zip", digest=digest.hexdigest(), unzipped_size=3)
 
     assert base64.b64decode(bundle.code_sha256) == digest.digest()
 

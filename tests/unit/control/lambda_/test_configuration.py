@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from .account import ROLE, Account, told
+from .account import QUEUE, ROLE, Account, told
 from .conftest import Play
 
 
@@ -41,7 +41,7 @@ def test_an_update_changes_what_it_names_the_date_and_the_revision(play: Play) -
         ({"Handler": "a.b"}, {"Handler": "a.b"}),
         ({"Role": f"{ROLE}2"}, {"Role": f"{ROLE}2"}),
         ({"TracingConfig": {"Mode": "Active"}}, {"TracingConfig": {"Mode": "Active"}}),
-        ({"DeadLetterConfig": {"TargetArn": "arn:q"}}, {"DeadLetterConfig": {"TargetArn": "arn:q"}}),
+        ({"DeadLetterConfig": {"TargetArn": QUEUE}}, {"DeadLetterConfig": {"TargetArn": QUEUE}}),
         ({"KMSKeyArn": "arn:aws:kms:k"}, {"KMSKeyArn": "arn:aws:kms:k"}),
         (
             {"VpcConfig": {"SubnetIds": ["s"], "SecurityGroupIds": ["g"]}},
@@ -142,10 +142,8 @@ def test_a_setting_has_its_limits(play: Play, members: dict[str, Any], message: 
     [
         ({"PackageType": "Image"}, "PackageType Image is not supported by Headgate: give Zip"),
         ({"SnapStart": {"ApplyOn": "PublishedVersions"}}, "SnapStart.ApplyOn PublishedVersions is not supported"),
-        ({"Layers": ["arn:layer:1"]}, "Layers ['arn:layer:1'] is not supported by Headgate: put what"),
         ({"FileSystemConfigs": [{"Arn": "a", "LocalMountPath": "/mnt/a"}]}, "FileSystemConfigs [{'Arn': 'a'"),
         ({"ImageConfig": {"Command": ["run"]}}, "ImageConfig {'Command': ['run']} is not supported"),
-        ({"CodeSigningConfigArn": "arn:csc"}, "CodeSigningConfigArn arn:csc is not supported"),
         ({"PublishTo": "LATEST_PUBLISHED"}, "PublishTo LATEST_PUBLISHED is not supported by Headgate: use Publish"),
         (
             {"Runtime": "nodejs22.x"},
@@ -213,7 +211,7 @@ def test_log_levels_need_json(play: Play) -> None:
 def test_empty_values_take_settings_away(play: Play) -> None:
     async def scenario(account: Account) -> None:
         await account.a_function(
-            Environment={"Variables": {"AA": "1"}}, DeadLetterConfig={"TargetArn": "arn:q"}, KMSKeyArn="arn:k"
+            Environment={"Variables": {"AA": "1"}}, DeadLetterConfig={"TargetArn": QUEUE}, KMSKeyArn="arn:k"
         )
 
         after = await update(account, Environment={}, DeadLetterConfig={"TargetArn": ""}, KMSKeyArn="")

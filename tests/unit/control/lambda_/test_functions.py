@@ -39,7 +39,8 @@ def test_a_function_that_names_nothing_more_has_the_defaults(play: Play) -> None
             "Architectures": ["x86_64"],
             "State": "Active",
             "LastUpdateStatus": "Successful",
-            "AccountId": ACCOUNT,  # these two the wire leaves out
+            "UnzippedSize": 41,  # this and the next two the wire leaves out
+            "AccountId": ACCOUNT,
             "Region": REGION,
         }
 
@@ -57,13 +58,15 @@ def test_what_is_created_is_what_is_got(play: Play) -> None:
     play(scenario)
 
 
-def test_get_function_shows_its_tags_and_that_its_code_is_kept(play: Play) -> None:
+def test_get_function_shows_its_tags_and_where_its_code_is(play: Play) -> None:
     async def scenario(account: Account) -> None:
         created = await account.a_function(Tags={"team": "blue"})
 
         found = await account.ask("GetFunction", FunctionName=arn())
 
-        assert found == {"Configuration": created, "Code": {"RepositoryType": "S3"}, "Tags": {"team": "blue"}}
+        location = f"http://code/{hashlib.sha256(a_zip()).hexdigest()}"
+        code = {"RepositoryType": "S3", "Location": location}
+        assert found == {"Configuration": created, "Code": code, "Tags": {"team": "blue"}}
 
     play(scenario)
 

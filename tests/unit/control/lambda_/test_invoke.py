@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from headgate.control.lambda_.invoke import MAX_CLIENT_CONTEXT_BYTES, MAX_PAYLOAD_BYTES
+from headgate.control.lambda_.invoke import MAX_CLIENT_CONTEXT_BYTES, MAX_EVENT_BYTES, MAX_PAYLOAD_BYTES
 from headgate.control.lambda_.ports import Invoked
 from headgate.model.arn import FunctionRef
 from headgate.model.invocation import FunctionError, Outcome
@@ -158,13 +158,6 @@ def test_a_dry_run_runs_nothing(play: Play) -> None:
 @pytest.mark.parametrize(
     ("members", "message"),
     [
-        (
-            {"InvocationType": "Event"},
-            (
-                "InvocationType Event is not supported by Headgate: asynchronous invocation is not available yet; "
-                "give RequestResponse or DryRun"
-            ),
-        ),
         ({"DurableExecutionName": "d"}, "DurableExecutionName d is not supported by Headgate: leave it out"),
         ({"TenantId": "t"}, "TenantId t is not supported by Headgate: leave it out"),
     ],
@@ -175,5 +168,55 @@ def test_what_cannot_be_done_is_refused_by_name(play: Play, members: dict[str, A
 
         assert told(error) == ("InvalidParameterValueException", 400, message)
         assert account.ports.calls == []
+
+    play(scenario)
+
+
+def test_an_event_is_kept_and_answered_with_the_id_of_its_call(play: Play) -> None:
+    async def scenario(account: Account) -> None:
+        answer = await invoke(
+            account,
+            InvocationType="Event",
+            Payload=b"[1]",
+            Qualifier="live",
+            ClientContext=in_base64("{}"),
+            LogType="Tail",
+        )
+
+        assert answer == {"StatusCode": 202, "RequestId": "event-1"}
+        live = FunctionRef(account_id=ACCOUNT, region=REGION, name="hello", qualifier="live")
+        assert account.ports.events == [(live, b"[1]", "{}")]
+        assert account.ports.calls == []
+
+    play(scenario)
+
+
+def test_the_older_form_of_an_event_is_one_too(play: Play) -> None:
+    async def scenario(account: Account) -> None:
+        answer = await account.ask("InvokeAsync", FunctionName="hello", InvokeArgs=b"[1]")
+
+        assert answer == {"Status": 202, "RequestId": "event-1"}
+        assert account.ports.events[0][1] == b"[1]"
+
+    play(scenario)
+
+
+@pytest.mark.parametrize(
+    ("operation", "members"),
+    [("Invoke", {"InvocationType": "Event", "Payload": b""}), ("InvokeAsync", {"InvokeArgs": b""})],
+)
+def test_an_events_payload_has_at_most_1_mb_and_is_json(play: Play, operation: str, members: dict[str, Any]) -> None:
+    async def scenario(account: Account) -> None:
+        name = "Payload" if "Payload" in members else "InvokeArgs"
+        fits = b'"' + b"x" * (MAX_EVENT_BYTES - 2) + b'"'
+
+        assert await account.ask(operation, FunctionName="hello", **{**members, name: fits})
+        too_large = await account.refusal(operation, FunctionName="hello", **{**members, name: fits + b" "})
+        no_json = await account.refusal(operation, FunctionName="hello", **{**members, name: b"{"})
+
+        message = "1048577 byte payload is too large for the Event invocation type (limit 1048576 bytes)"
+        assert told(too_large) == ("RequestTooLargeException", 413, message)
+        assert no_json.code == "InvalidRequestContentException"
+        assert len(account.ports.events) == 1
 
     play(scenario)

@@ -25,11 +25,10 @@ def test_an_account_has_lambda_s_limits_and_the_sum_of_its_code(play: Play) -> N
     play(scenario)
 
 
-def test_a_function_reserves_nothing_and_is_not_signed(play: Play) -> None:
+def test_a_function_is_not_signed(play: Play) -> None:
     async def scenario(account: Account) -> None:
         await account.a_function()
 
-        assert await account.ask("GetFunctionConcurrency", FunctionName="hello") == {}
         signing = await account.ask("GetFunctionCodeSigningConfig", FunctionName=arn())
         assert signing == {"FunctionName": "hello", "CodeSigningConfigArn": ""}
 

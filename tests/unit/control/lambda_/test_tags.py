@@ -48,7 +48,8 @@ OF_PARTS = "Tags on function aliases and versions are not supported. Please spec
                 400,
                 (
                     "Invalid resource arn:aws:lambda:eu-west-1:111111111111:layer:x: "
-                    "give the ARN of a function; no other resource has tags here"
+                    "give the ARN of a function, an event source mapping or a code signing configuration; "
+                    "no other resource has tags here"
                 ),
             ),
         ),
@@ -58,7 +59,7 @@ OF_PARTS = "Tags on function aliases and versions are not supported. Please spec
     ("operation", "members"),
     [("ListTags", {}), ("TagResource", {"Tags": {"a": "b"}}), ("UntagResource", {"TagKeys": []})],
 )
-def test_only_functions_have_tags(
+def test_tags_are_refused_for(
     play: Play, operation: str, members: dict[str, Any], resource: str, expected: tuple[str, int, str]
 ) -> None:
     async def scenario(account: Account) -> None:

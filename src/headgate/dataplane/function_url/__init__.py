@@ -1,0 +1,1 @@
+"""Function URLs: a function answers HTTP by itself, without an API before it."""
