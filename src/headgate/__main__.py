@@ -1,6 +1,6 @@
 """Hands over to the command line."""
 
-from headgate.cli.main import fail
+from headgate.cli.failure import fail
 from headgate.cli.main import main as run_command
 from headgate.settings import Settings
 

@@ -43,7 +43,7 @@ from headgate.dataplane.snapshot import Stages
 from headgate.dataplane.throttle import Buckets
 from headgate.functions import isolation
 from headgate.functions.directory import FunctionDirectory
-from headgate.functions.runtime import FunctionRuntime, RuntimeLimits, supports
+from headgate.functions.runtime import FunctionRuntime, RuntimeLimits, Runtimes
 from headgate.model.arn import FunctionRef
 from headgate.model.call import Call, Response
 from headgate.model.event_source import EventSourceMapping
@@ -64,6 +64,7 @@ from headgate.store.key import find_key
 from headgate.store.sealing import Sealed
 from headgate.store.sqlite import SqliteStore
 from headgate.telemetry.log_files import LogFiles
+from headgate.telemetry.log_tail import LogTail
 from headgate.wire.services import load
 
 _log = logging.getLogger("headgate")
@@ -135,13 +136,15 @@ class Server:
         self._store = SqliteStore(self._folder.database, self._publisher.prepare, durable=not settings.ephemeral)
         self._store.sealing = Sealed(await self._key())
         self._logs = LogFiles(self._root / "logs")
+        self.log_tail = LogTail(self._logs)
         self._runtime = FunctionRuntime(
             work_dir=place / "run",
-            logs=self._logs,
+            logs=self.log_tail,
             limits=RuntimeLimits(
                 max_environments=settings.max_environments, drain_s=min(settings.drain_s, _LEFT_CALLS_S)
             ),
             endpoint_url=_url(settings.host, self.port),
+            runtimes=Runtimes(settings.interpreters, isolated),
             isolation=isolated,
         )
         self._function_service = FunctionService(
@@ -198,6 +201,7 @@ class Server:
     async def stop(self) -> None:
         """Take nothing new, answer what was taken, end every process, close the store."""
         self._housekeeping.cancel()
+        self.log_tail.close()
         self._control.should_exit = True
         left_s = min(self.settings.drain_s, _LEFT_CALLS_S)
         await asyncio.gather(
@@ -278,6 +282,7 @@ class Server:
                         self._runtime.limits,
                         self._code_location,
                         self._function_url,
+                        self._runtime.runtimes,
                     ),
                 ),
                 "sts": OwnService(sts.OPERATIONS, bridged_otherwise=True),
@@ -339,6 +344,7 @@ class _LambdaPorts:
         limits: RuntimeLimits,
         code_location: Callable[[str, float], str],
         function_url: Callable[[str, str], str],
+        runtimes: Runtimes,
     ) -> None:
         self.store: Final = store
         self.concurrency: Final = settings.concurrency
@@ -349,6 +355,7 @@ class _LambdaPorts:
         self._events = events
         self._bridge = bridge
         self._account_id = settings.account_id
+        self._runtimes = runtimes
 
     async def invoke(
         self, function: FunctionRef, payload: bytes, *, client_context: str, want_log_tail: bool
@@ -368,7 +375,10 @@ class _LambdaPorts:
         return await self._bridge.fetch_object(bucket, key, version_id, scope)
 
     def supports_runtime(self, runtime: str) -> bool:
-        return supports(runtime)
+        return self._runtimes.supports(runtime)
+
+    def missing_for(self, runtime: str) -> str:
+        return self._runtimes.missing(runtime)
 
     async def call_aws(self, service: str, operation: str, params: Mapping[str, Any], scope: Scope) -> dict[str, Any]:
         return await call_aws(self._bridge, service, operation, params, scope)

@@ -1,6 +1,7 @@
 """What needs a restart: one frozen class, read from the command line, then the environment, then a TOML file."""
 
 import re
+import shutil
 import tomllib
 from collections.abc import Mapping
 from ipaddress import ip_address
@@ -38,8 +39,10 @@ class Settings(Value, frozen=True):
     key_file: Path | None = None  # holds such a key; without either it is `key` in the data folder
     function_url_key: str = ""  # "{access key}:{secret key}" that signs for function URLs of type AWS_IAM; "" for none
     endpoints: Mapping[str, str] = {}  # other services' endpoints, by signing name
+    interpreters: Mapping[str, str] = {}  # programs that run functions, by runtime
 
 
+_TABLES: Final = frozenset({"endpoints", "interpreters"})  # of the file alone
 SANDBOXES: Final = ("auto", "bwrap", "none")
 FUNCTION_NETWORKS: Final = ("host", "none")
 
@@ -52,7 +55,7 @@ def load_settings(given: Mapping[str, Any], environment: Mapping[str, str], conf
     if config is not None:
         values.update(_read_file(config))
     for field in Settings.__struct_fields__:
-        if field != "endpoints" and (text := environment.get(f"HEADGATE_{field.upper()}")) is not None:
+        if field not in _TABLES and (text := environment.get(f"HEADGATE_{field.upper()}")) is not None:
             values[field] = text
     values.update({name: value for name, value in given.items() if value is not None})
     return _checked(values)
@@ -103,6 +106,8 @@ def _checked(values: Mapping[str, Any]) -> Settings:
                 read[name] = _folder(name, value, "a file")
             case "endpoints":
                 read[name] = _endpoints(value)
+            case "interpreters":
+                read[name] = _interpreters(value)
             case _:
                 read[name] = _text(name, value)
     settings = Settings(**read)
@@ -191,6 +196,21 @@ def _endpoints(value: Any) -> Mapping[str, str]:
             raise SettingsError(f"endpoints.{service}: {service} is Headgate's own and cannot be sent elsewhere")
         if not isinstance(endpoint, str) or not _is_http_url(endpoint):
             raise SettingsError(f"endpoints.{service} is {endpoint!r}; give a URL such as http://127.0.0.1:9000")
+    return value
+
+
+def _interpreters(value: Any) -> Mapping[str, str]:
+    if not isinstance(value, dict):
+        raise SettingsError(
+            'interpreters must be a table, such as: [interpreters] then "python3.12" = "/usr/bin/python3.12"'
+        )
+    for runtime, program in value.items():
+        if not re.fullmatch(r"python3\.[0-9]+|nodejs[0-9]+\.x", runtime):
+            raise SettingsError(
+                f"interpreters has {runtime!r}; give a runtime such as python3.12 or nodejs22.x, in quotes for its dot"
+            )
+        if not isinstance(program, str) or shutil.which(program) is None:
+            raise SettingsError(f"interpreters.{runtime} is {program!r}; give the path of a program that can be run")
     return value
 
 

@@ -39,8 +39,8 @@ _SAID: dict[str, tuple[str, str, Any]] = {
 }
 
 
-def test_every_setting_but_the_endpoints_and_the_key_is_in_this_table() -> None:
-    assert {*_SAID, "endpoints", "key"} == set(Settings.__struct_fields__)
+def test_every_setting_but_the_tables_of_the_file_and_the_key_is_in_this_table() -> None:
+    assert {*_SAID, "endpoints", "interpreters", "key"} == set(Settings.__struct_fields__)
 
 
 @pytest.mark.parametrize("name", _SAID)
@@ -55,6 +55,29 @@ def test_a_setting_is_read_from_the_file(name: str, tmp_path: Path) -> None:
     _, line, value = _SAID[name]
 
     assert getattr(load_settings({}, {}, _file(tmp_path, line)), name) == value
+
+
+def test_interpreters_are_a_table_of_the_file(tmp_path: Path) -> None:
+    config = _file(tmp_path, '[interpreters]\n"python3.12" = "/bin/sh"\n"nodejs22.x" = "sh"\n')
+
+    assert load_settings({}, {}, config).interpreters == {"python3.12": "/bin/sh", "nodejs22.x": "sh"}
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("interpreters = 3", "interpreters must be a table"),
+        ('[interpreters]\n"java21" = "/bin/sh"', "interpreters has 'java21'; give a runtime such as"),
+        ('[interpreters]\npython3.12 = "/bin/sh"', "interpreters has 'python3'; give a runtime such as"),
+        (
+            '[interpreters]\n"python3.12" = "/absent"',
+            "interpreters.python3.12 is '/absent'; give the path of a program",
+        ),
+    ],
+)
+def test_an_interpreter_that_cannot_be_used_is_refused(text: str, said: str, tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=said):
+        load_settings({}, {}, _file(tmp_path, text))
 
 
 def test_the_key_is_read_from_the_environment_and_never_from_the_file(tmp_path: Path) -> None:

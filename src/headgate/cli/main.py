@@ -4,11 +4,13 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 import typer
 
 from headgate import __version__
+from headgate.cli.dev import dev
+from headgate.cli.failure import fail
 from headgate.settings import Settings, SettingsError, load_settings
 
 Serve = Callable[[Settings], None]
@@ -73,6 +75,9 @@ def up(
         fail(str(error))
 
 
+app.command()(dev)
+
+
 @app.command()
 def version() -> None:
     """Print the version."""
@@ -86,12 +91,6 @@ def _config_file(given: Path | None) -> Path | None:
         return Path(named)
     default = Path("headgate.toml")
     return default if default.exists() else None
-
-
-def fail(message: str) -> NoReturn:
-    """Say in one line what is wrong, and end with status 2."""
-    print(f"headgate: {message}", file=sys.stderr)
-    raise SystemExit(2)
 
 
 def main(serve: Serve) -> None:
@@ -111,8 +110,8 @@ def main(serve: Serve) -> None:
 def _command_of(error: typer.TyperException) -> str:
     """The command that was used wrongly, as it is called."""
     context: typer.Context | None = getattr(error, "ctx", None)
-    # The parser raises some without a context; `up` is the only command with options.
-    return context.command_path if context is not None else "headgate up"
+    # The parser raises some without a context.
+    return context.command_path if context is not None else f"headgate {'dev' if 'dev' in sys.argv[1:2] else 'up'}"
 
 
 def _one_line(text: str) -> str:

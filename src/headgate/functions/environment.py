@@ -1,8 +1,9 @@
 """An execution environment as a state machine: one process that runs one call at a time.
 
     starting --READY--> idle --CALL--> busy --ANSWERED--> idle
-                         |              |
-                         RETIRED        RETIRED --> draining --ANSWERED--> dead
+                         |              |  \
+                         |              |   RESPONDED --> settling --READY--> idle
+                         RETIRED        RETIRED --> draining --ANSWERED, RESPONDED--> dead
                          v
                         dead  <-- whatever goes wrong, in any state
 
@@ -22,6 +23,7 @@ class State(IntEnum):  # these three are keys on the way of every call, and IntE
     STARTING = auto()  # forked or about to be; may be importing the handler
     IDLE = auto()
     BUSY = auto()
+    SETTLING = auto()  # its call is answered, and it has not asked for the next one
     DRAINING = auto()  # busy with its last call
     DEAD = auto()
 
@@ -33,7 +35,8 @@ class Event(IntEnum):
     INIT_FAILED = auto()  # importing the handler failed, here or in the parent
     CALL = auto()  # it is given a call
     UNREACHED = auto()  # the call could not be sent: the process was gone
-    ANSWERED = auto()  # the handler's answer or error is there
+    ANSWERED = auto()  # the handler's answer or error is there, and it can take the next call
+    RESPONDED = auto()  # the answer or error is there; READY follows when it can take the next call
     TIMED_OUT = auto()  # the call, or the start, took longer than it may
     GARBLED = auto()  # it sent what no environment sends
     HUNG_UP = auto()  # its socket ended; the exit status follows when it is known
@@ -89,16 +92,25 @@ TRANSITIONS: Final[Mapping[State, Mapping[Event, Transition]]] = {
         Event.INIT_FAILED: _CALL_LOST,
         Event.UNREACHED: (State.DEAD, (Action.KILL, Action.REMOVE, Action.GIVE_BACK)),
         Event.ANSWERED: (State.IDLE, (Action.ANSWER, Action.OFFER)),
+        Event.RESPONDED: (State.SETTLING, (Action.ANSWER,)),
         Event.TIMED_OUT: _CALL_TIMED_OUT,
         Event.GARBLED: _CALL_LOST,
         Event.HUNG_UP: (State.BUSY, (Action.KILL,)),
         Event.EXITED: _CALL_LOST,
         Event.RETIRED: (State.DRAINING, ()),
     },
+    State.SETTLING: {
+        Event.READY: (State.IDLE, (Action.OFFER,)),
+        Event.TIMED_OUT: _GONE,
+        Event.GARBLED: _GONE,
+        Event.EXITED: _GONE,
+        Event.RETIRED: _GONE,
+    },
     State.DRAINING: {
         Event.READY: _CALL_LOST,
         Event.INIT_FAILED: _CALL_LOST,
         Event.ANSWERED: (State.DEAD, (Action.KILL, Action.ANSWER, Action.REMOVE)),
+        Event.RESPONDED: (State.DEAD, (Action.KILL, Action.ANSWER, Action.REMOVE)),
         Event.TIMED_OUT: _CALL_TIMED_OUT,
         Event.GARBLED: _CALL_LOST,
         Event.HUNG_UP: (State.DRAINING, (Action.KILL,)),

@@ -125,8 +125,22 @@ class EnvironmentProcess:
             pass  # what it said before
         self._exit_status = wait_status
         if self.state is State.STARTING:
-            self._failure = StartFailure(wait_status=wait_status)
+            self._on_exited_while_starting(wait_status)
         self._happens(Event.EXITED)
+
+    # What is otherwise where the process speaks the Runtime API.
+
+    def _receive(self, source: socket.socket) -> bytes:
+        return source.recv(_READ_BYTES)
+
+    def _on_hung_up(self) -> None:
+        self._happens(Event.HUNG_UP)
+
+    def _on_exited_while_starting(self, wait_status: int) -> None:
+        self._failure = StartFailure(wait_status=wait_status)
+
+    def _on_start_overdue(self) -> None:
+        self._failure = StartFailure(timed_out_s=self._limits.init_s)
 
     # Events in, actions out.
 
@@ -142,8 +156,11 @@ class EnvironmentProcess:
 
     def _kill(self, _was: State) -> None:
         if self._parent is not None:
-            self.peak_memory_mb = max(self.peak_memory_mb, self._parent.peak_memory_mb(self.number))
+            self.peak_memory_mb = max(self.peak_memory_mb, self._peak_memory_now_mb())
             self._parent.kill_environment(self.number)
+
+    def _peak_memory_now_mb(self) -> int:
+        return 0 if self._parent is None else self._parent.peak_memory_mb(self.number)
 
     def _give_back(self, _was: State) -> None:
         call, self._call = self._call, None
@@ -168,16 +185,14 @@ class EnvironmentProcess:
 
     def _on_deadline(self) -> None:
         if self.state is State.STARTING:
-            self._failure = StartFailure(timed_out_s=self._limits.init_s)
+            self._on_start_overdue()
         self._happens(Event.TIMED_OUT)
 
     # A call out, an answer in.
 
     def _send_call(self, _was: State) -> None:
-        call, output = self._call, self._output
-        assert call is not None
-        assert output is not None
-        invocation = call.invocation
+        assert self._call is not None
+        invocation = self._call.invocation
         self._call_number = (self._call_number + 1) & 0xFFFFFFFF
         self._call_at = time.monotonic()
         deadline = self._call_at + self._spec.timeout_s
@@ -194,11 +209,18 @@ class EnvironmentProcess:
             self._happens(Event.UNREACHED)
             return
         # While the process works already. What it prints is not read before this returns.
+        self._call_begins(deadline)
+
+    def _call_begins(self, deadline: float) -> None:
+        """Set the call's deadline and begin its log."""
+        call, output = self._call, self._output
+        assert call is not None
+        assert output is not None
         self._deadline.set(deadline)
         output.allow_burst()
-        if invocation.want_log_tail:
+        if call.invocation.want_log_tail:
             self.log.keep_tail()
-        self.log.write(f"START RequestId: {invocation.request_id} Version: {self._spec.version}")
+        self.log.write(f"START RequestId: {call.invocation.request_id} Version: {self._spec.version}")
 
     def _send(self, message: bytes) -> bool:
         """Send a frame, the rest of it later where it does not fit. False when there is nobody to read it."""
@@ -230,14 +252,14 @@ class EnvironmentProcess:
         if self._socket is None:
             return False
         try:
-            received = self._socket.recv(_READ_BYTES)
+            received = self._receive(self._socket)
         except BlockingIOError:
             return False
         except OSError:
             received = b""
         if not received:
             self._stop_watching_socket(self._socket)
-            self._happens(Event.HUNG_UP)
+            self._on_hung_up()
             return False
         try:
             messages = self._reader.feed(received)

@@ -3,7 +3,6 @@
 import asyncio
 import logging
 import os
-import platform
 import time
 from pathlib import Path
 from typing import Final, Protocol
@@ -22,6 +21,8 @@ from headgate.functions.outcomes import StartFailure
 from headgate.functions.parent import Parent, Settings
 from headgate.functions.placement import Placement, place
 from headgate.functions.pool import GROW_AFTER_S, Pool
+from headgate.functions.runtime_api_environment import RuntimeApiEnvironment
+from headgate.functions.runtimes import Launch
 from headgate.functions.sandbox import SITE_PACKAGES
 from headgate.functions.variables import function_variables
 from headgate.model.invocation import FunctionSpec
@@ -44,7 +45,7 @@ class Host(Protocol):
         """A number that no parent and no environment had before."""
         ...
 
-    def take_parent(self, spec: FunctionSpec) -> tuple[Parent, Path]:
+    def take_parent(self, spec: FunctionSpec, launch: Launch) -> tuple[Parent, Path]:
         """A process for the function, and a folder of its own."""
         ...
 
@@ -62,8 +63,9 @@ class Host(Protocol):
 class Function:
     """One function version. It grows with the calls that wait, and ends when it is retired or idle for long."""
 
-    def __init__(self, spec: FunctionSpec, host: Host) -> None:
+    def __init__(self, spec: FunctionSpec, launch: Launch, host: Host) -> None:
         self.spec = spec
+        self._launch = launch
         self.environments: dict[int, EnvironmentProcess] = {}
         self._host = host
         self._limits = host.limits
@@ -77,7 +79,7 @@ class Function:
         self._placement: Placement | None = None  # of the parent
         self._parent_log: EnvironmentLog | None = None
         self._init_timer: asyncio.TimerHandle | None = None
-        self._import_first = True
+        self._import_first = not launch.program
         self._parentless: dict[int, EnvironmentProcess] = {}  # those that wait for the parent to be ready
         self._retired = False
         self._ended = False
@@ -209,8 +211,9 @@ class Function:
         number = self._host.next_number()
         stream = log_stream_name(self.spec.version, uuid4().hex, time.time())
         log = EnvironmentLog(self._host.logs, self.spec.log_group, stream)
-        log.write(f"INIT_START Runtime Version: python:{platform.python_version()}")
-        environment = EnvironmentProcess(number, self.spec, log, self._limits, self)
+        log.write(f"INIT_START Runtime Version: {self._launch.version}")
+        kind = RuntimeApiEnvironment if self._launch.program else EnvironmentProcess
+        environment = kind(number, self.spec, log, self._limits, self)
         self.environments[number] = environment
         self._pool.started()
         if self._parent is None:
@@ -292,7 +295,7 @@ class Function:
 
     def _start_parent(self, log: EnvironmentLog) -> None:
         isolation = self._host.isolation
-        self._parent, self._parent_folder = self._host.take_parent(self.spec)
+        self._parent, self._parent_folder = self._host.take_parent(self.spec, self._launch)
         self._placement = placement = place(self.spec, self._parent_folder, isolation)
         self._parent_log = log
         self._parent_is_ready = False
@@ -308,7 +311,7 @@ class Function:
         settings = Settings(
             code_dir=str(placement.spec.code_dir),
             handler=self.spec.handler,
-            memory_mb=self.spec.memory_mb,
+            memory_mb=self.spec.memory_mb + self._launch.extra_memory_mb,
             import_first=self._import_first,
             variables=variables,
             folder=str(placement.folder),
@@ -318,6 +321,7 @@ class Function:
             max_processes=placement.max_processes,
             max_file_bytes=placement.max_file_bytes,
             layer_paths=python_paths(placement.spec),
+            program=self._launch.program_at(placement, sandboxed=isolation.sandbox is not None),
         )
         self._parent.become(self, settings)
 

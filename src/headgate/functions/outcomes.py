@@ -54,9 +54,10 @@ def exited(request_id: str, wait_status: int | None, log_tail: bytes = b"") -> O
 
 
 class StartFailure(Value, frozen=True):
-    """Why an environment did not start: one of the three."""
+    """Why an environment did not start: one of the four."""
 
     document: bytes = b""  # Lambda's error document, where importing the handler failed
+    entrypoint: str = ""  # why its program could not be run
     timed_out_s: float | None = None
     wait_status: int | None = None  # how the process ended
 
@@ -65,6 +66,9 @@ def not_started(request_id: str, failure: StartFailure, log_tail: bytes = b"") -
     """The environment that would have run the call did not start."""
     if failure.document:
         return Outcome(payload=failure.document, error=FunctionError.UNHANDLED, log_tail=log_tail)
+    if failure.entrypoint:
+        message = f"RequestId: {request_id} Error: {failure.entrypoint}"
+        return _error("Runtime.InvalidEntrypoint", message, log_tail)
     if failure.timed_out_s is not None:
         return timed_out(request_id, failure.timed_out_s, log_tail)
     return exited(request_id, failure.wait_status, log_tail)

@@ -46,6 +46,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     user: tuple[int, int] | None = None  # user and group to become, of a server that runs as root
     max_processes: int = 0  # of its user, or of its sandbox; 0 where neither is its own
     max_file_bytes: int = 0  # 0 where the temporary folder has a size
+    program: list[str] = []  # what environments become by exec; empty for the built-in runtime
 
 
 class ParentOwner(Protocol):
@@ -79,16 +80,20 @@ class ParentCommand:
         code_dir: Path = _NOWHERE,
         layers_dir: Path | None = None,
         storage_mb: int = DEFAULT_STORAGE_MB,
+        interpreter: str = "",
+        shown: Sequence[str] = (),
     ) -> None:
         self._isolation = isolation
         self._code_dir = code_dir
         self._layers_dir = layers_dir
         self._storage_mb = storage_mb
+        self._python = interpreter or isolation.python
+        self._shown = shown
 
     @classmethod
-    def of(cls, spec: FunctionSpec, isolation: Isolation) -> "ParentCommand":
-        """For one function."""
-        return cls(isolation, spec.code_dir, spec.layers_dir, spec.ephemeral_storage_mb)
+    def of(cls, spec: FunctionSpec, isolation: Isolation, interpreter: str, shown: Sequence[str]) -> "ParentCommand":
+        """For one function, on this interpreter ("" is Headgate's own), with these folders to be seen in a sandbox."""
+        return cls(isolation, spec.code_dir, spec.layers_dir, spec.ephemeral_storage_mb, interpreter, shown)
 
     @property
     def sandboxed(self) -> bool:
@@ -99,7 +104,7 @@ class ParentCommand:
         isolation = self._isolation
         root = RUNTIME_DIR.parent if isolation.sandbox is None else RUNTIME_ROOT
         program = _PROGRAM.format(root=str(root), fd=fd)
-        python = [isolation.python, "-I", "-S", "-X", "utf8", "-c", program]
+        python = [self._python, "-I", "-S", "-X", "utf8", "-c", program]
         if isolation.sandbox is None:
             return python
         return isolation.sandbox.command(
@@ -108,6 +113,7 @@ class ParentCommand:
             layers_dir=self._layers_dir,
             storage_mb=self._storage_mb,
             switches_user=isolation.account is not None,
+            shown=self._shown,
         )
 
 

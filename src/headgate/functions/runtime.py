@@ -4,7 +4,8 @@
     outcome = await runtime.invoke(spec, invocation)
 
 Each function version has one warmed parent process and, forked from it, execution environments that run one call at a
-time. Everything happens in the running event loop: no thread of the server waits for a function.
+time; `runtimes` says what runs in them. Everything happens in the running event loop: no thread of the server waits
+for a function.
 """
 
 import asyncio
@@ -23,21 +24,17 @@ from headgate.functions.isolation import Isolation
 from headgate.functions.limits import RuntimeLimits
 from headgate.functions.logs import LogSink
 from headgate.functions.parent import Parent, ParentCommand
+from headgate.functions.runtimes import Launch, Runtimes
 from headgate.functions.spare import Spare
 from headgate.model.invocation import FunctionSpec, Invocation, Outcome
 from headgate.model.provisioned import Provisioned
 
-__all__ = ["FunctionRuntime", "LogSink", "RuntimeLimits", "Throttled", "supports"]
+__all__ = ["FunctionRuntime", "LogSink", "RuntimeLimits", "Runtimes", "Throttled"]
 
 _PARENT_END_S: Final = 2.0  # for killing and reaping its descendants
 _DEFAULT_LIMITS: Final = RuntimeLimits()
 _DEFAULT_ISOLATION: Final = Isolation()
 _SPARE_AFTER_S: Final = 0.2  # so that it does not compete with the start that took the last one
-
-
-def supports(runtime: str) -> bool:
-    """Whether functions of this runtime, such as `python3.13`, can run here. All run on Headgate's own interpreter."""
-    return runtime.startswith("python3.")
 
 
 class FunctionRuntime:
@@ -50,12 +47,14 @@ class FunctionRuntime:
         logs: LogSink,
         limits: RuntimeLimits = _DEFAULT_LIMITS,
         endpoint_url: str = "",
+        runtimes: Runtimes | None = None,
         isolation: Isolation = _DEFAULT_ISOLATION,
     ) -> None:
         """`work_dir` holds functions' temporary folders; `endpoint_url` is where AWS clients in functions call."""
         self.limits = limits
         self.logs = logs
         self.endpoint_url = endpoint_url
+        self.runtimes: Final = runtimes or Runtimes(isolation=isolation)
         self.isolation = isolation
         self._folder = work_dir / f"functions-{os.getpid()}-{id(self):x}"
         self._functions: dict[str, Function] = {}
@@ -79,7 +78,7 @@ class FunctionRuntime:
         """
         function = self._functions.get(spec.key)
         if function is None:
-            function = self._open(spec)
+            function = await self._opened(spec)
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Outcome] = loop.create_future()
         call = PendingCall(invocation, future, time.monotonic(), self.limits.wait_s)
@@ -98,7 +97,7 @@ class FunctionRuntime:
         """Begin to start the function's first environment, if it has none. Does not wait for it."""
         function = self._functions.get(spec.key)
         if function is None:
-            function = self._open(spec)
+            function = await self._opened(spec)
         function.warm()
 
     async def keep_started(self, spec: FunctionSpec, environments: int) -> None:
@@ -108,7 +107,7 @@ class FunctionRuntime:
         """
         function = self._functions.get(spec.key)
         if function is None and environments:
-            function = self._open(spec)
+            function = await self._opened(spec)
         if function is not None:
             function.keep_started(environments)
 
@@ -164,10 +163,13 @@ class FunctionRuntime:
             await asyncio.wait(self._ending)
         await asyncio.to_thread(shutil.rmtree, self._folder, ignore_errors=True)
 
-    def _open(self, spec: FunctionSpec) -> Function:
+    async def _opened(self, spec: FunctionSpec) -> Function:
+        launch = await self.runtimes.launch(spec)
         if self._closing:
             raise Throttled("the server is stopping")
-        function = self._functions[spec.key] = Function(spec, self)
+        function = self._functions.get(spec.key)  # another call may have been here meanwhile
+        if function is None:
+            function = self._functions[spec.key] = Function(spec, launch, self)
         return function
 
     # What functions ask of their host.
@@ -184,14 +186,15 @@ class FunctionRuntime:
             os.chown(folder, account.uid, account.gid)
         return folder
 
-    def take_parent(self, spec: FunctionSpec) -> tuple[Parent, Path]:
+    def take_parent(self, spec: FunctionSpec, launch: Launch) -> tuple[Parent, Path]:
         if self._spare_timer is None:
             self._spare_timer = asyncio.get_running_loop().call_later(_SPARE_AFTER_S, self.start_spare)
         spare = self._spare
-        if spare is not None and spare.serves(spec):
+        if spare is not None and launch.is_plain and spare.serves(spec):
             self._spare = None
             return spare.parent, spare.home
-        return Parent(ParentCommand.of(spec, self.isolation)), self.new_folder(self.next_number())
+        command = ParentCommand.of(spec, self.isolation, launch.interpreter, launch.shown)
+        return Parent(command), self.new_folder(self.next_number())
 
     def end_parent(self, parent: Parent, folder: Path) -> None:
         task = asyncio.get_running_loop().create_task(_end(parent, folder))

@@ -18,13 +18,14 @@ from typing import Final
 from headgate.model.value import Value
 
 RUNTIME_DIR: Final = Path(__file__).parent / "python_runtime"
+NODE_RUNTIME_DIR: Final = Path(__file__).parent / "node_runtime"
 
 # Where the server's own dependencies are, boto3 among them when it is installed.
 SITE_PACKAGES: Final = sorted({sysconfig.get_path("purelib"), sysconfig.get_path("platlib")})
 
 TASK_ROOT: Final = Path("/var/task")
 LAYERS_ROOT: Final = Path("/opt")
-RUNTIME_ROOT: Final = Path("/var/runtime")  # python_runtime is in it
+RUNTIME_ROOT: Final = Path("/var/runtime")  # python_runtime and node_runtime are in it
 TEMPORARY: Final = Path("/tmp")
 
 DEFAULT_STORAGE_MB: Final = 512  # Lambda's own
@@ -54,14 +55,17 @@ class Sandbox(Value, frozen=True):
         layers_dir: Path | None,
         storage_mb: int,
         switches_user: bool,
+        shown: Sequence[str] = (),
     ) -> list[str]:
         """The command that runs a program as process 1 of a new sandbox. Descriptors are passed on.
 
-        `switches_user`: the program starts as root, so far as to become another user, which it must do at once.
+        `shown` are further folders that it sees, such as an interpreter's. `switches_user`: the program starts as root,
+        so far as to become another user, which it must do at once.
         """
-        shown = _topmost([sys.prefix, sys.base_prefix, *SITE_PACKAGES])
+        shown = _topmost([sys.prefix, sys.base_prefix, *SITE_PACKAGES, *shown])
         binds = [(path, path) for path in map(Path, shown)]
-        binds += [(RUNTIME_DIR, RUNTIME_ROOT / RUNTIME_DIR.name), (code_dir, TASK_ROOT)]
+        binds += [(each, RUNTIME_ROOT / each.name) for each in (RUNTIME_DIR, NODE_RUNTIME_DIR)]
+        binds += [(code_dir, TASK_ROOT)]
         if layers_dir is not None:
             # One by one: the interpreter may be below /opt too.
             binds += [(entry, LAYERS_ROOT / entry.name) for entry in sorted(layers_dir.iterdir())]

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Final
 
 from headgate.functions.layers import layer_variables
+from headgate.functions.runtimes import is_provided
 from headgate.model.invocation import FunctionSpec
 
 _XRAY_HOST: Final = "127.0.0.1"
@@ -25,14 +26,13 @@ def function_variables(
         "AWS_SESSION_TOKEN": "test",
         "AWS_REGION": spec.region,
         "AWS_DEFAULT_REGION": spec.region,
-        "AWS_EXECUTION_ENV": f"AWS_Lambda_{spec.runtime}",
         "AWS_LAMBDA_FUNCTION_NAME": spec.name,
         "AWS_LAMBDA_FUNCTION_VERSION": spec.version,
         "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(spec.memory_mb),
         "AWS_LAMBDA_INITIALIZATION_TYPE": initialization,
         "AWS_LAMBDA_LOG_GROUP_NAME": spec.log_group,
         "AWS_LAMBDA_LOG_STREAM_NAME": log_stream,
-        "AWS_LAMBDA_RUNTIME_API": "127.0.0.1:9001",
+        "AWS_LAMBDA_RUNTIME_API": "127.0.0.1:9001",  # each environment that speaks it gets its own
         "AWS_XRAY_CONTEXT_MISSING": "LOG_ERROR",
         "AWS_XRAY_DAEMON_ADDRESS": f"{_XRAY_HOST}:{_XRAY_PORT}",
         "_AWS_XRAY_DAEMON_ADDRESS": _XRAY_HOST,
@@ -40,16 +40,18 @@ def function_variables(
         "LAMBDA_TASK_ROOT": code,
         "LAMBDA_RUNTIME_DIR": str(runtime_dir),
         "LANG": "en_US.UTF-8",
-        "LC_CTYPE": "C.UTF-8",
         "LD_LIBRARY_PATH": f"{code}:{code}/lib",
         "PATH": "/usr/local/bin:/usr/bin:/bin",
-        "PWD": code,
-        "PYTHONPATH": code,
-        "SHLVL": "0",
         "TZ": ":UTC",
         "_HANDLER": spec.handler,
         "_X_AMZN_TRACE_ID": "",
     }
+    if not is_provided(spec.runtime):
+        variables["AWS_EXECUTION_ENV"] = f"AWS_Lambda_{spec.runtime}"
+    if spec.runtime.startswith("python"):
+        variables |= {"LC_CTYPE": "C.UTF-8", "PWD": code, "PYTHONPATH": code, "SHLVL": "0"}
+    if spec.runtime.startswith("nodejs"):
+        variables["NODE_PATH"] = f"{code}/node_modules:{code}"
     variables = layer_variables(spec, variables)
     if endpoint_url:
         variables["AWS_ENDPOINT_URL"] = endpoint_url

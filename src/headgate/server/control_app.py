@@ -1,9 +1,11 @@
 """The ASGI application of the control listener: health, reset, the AWS wire, and stages for convenience."""
 
 import logging
+import re
 import time
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any, Final, Protocol
+from urllib.parse import parse_qsl
 
 import orjson
 
@@ -15,6 +17,7 @@ from headgate.model.call import Call, Response
 from headgate.server.http1_refusal import DEFECT, body_too_large, new_request_id, refusal_response
 from headgate.server.http1_target import BadTarget, host_name
 from headgate.server.http_limits import HttpLimits
+from headgate.telemetry.log_tail import LogTail
 from headgate.wire.http import HttpRequest
 
 _log = logging.getLogger("headgate.control")
@@ -36,6 +39,9 @@ class Server(Protocol):
 
     @property
     def ephemeral(self) -> bool: ...
+
+    @property
+    def log_tail(self) -> LogTail: ...
 
     async def reset(self) -> None:
         """Back to empty, the bridge included."""
@@ -68,7 +74,7 @@ class ControlApp:
             await self._send_code(scope, path, send)
             return
         if path.startswith("/_headgate/"):
-            status, answer = await self._own_page(scope["method"], path)
+            status, answer = await self._own_page(scope["method"], path, scope["query_string"].decode("latin-1"))
             await _send(send, status, [_JSON], orjson.dumps(answer))
             return
         call = _call(scope, path, body, self._port)
@@ -110,8 +116,10 @@ class ControlApp:
             return
         await _send(send, 200, [(b"content-type", b"application/zip")], code)
 
-    async def _own_page(self, method: str, path: str) -> tuple[int, dict[str, object]]:
+    async def _own_page(self, method: str, path: str, query: str) -> tuple[int, dict[str, object]]:
         match method, path:
+            case "GET", "/_headgate/logs":
+                return await self._logs(dict(parse_qsl(query)))
             case (("GET" | "HEAD"), "/_headgate/health"):
                 return 200, {"status": "ok", "version": __version__, "revision": self._server.revision}
             case "POST", "/_headgate/reset" if self._server.ephemeral:
@@ -119,10 +127,19 @@ class ControlApp:
                 return 200, {"status": "ok", "revision": self._server.revision}
             case "POST", "/_headgate/reset":
                 return 403, {"message": "only a server started with --ephemeral can be reset; this one keeps its data"}
-            case _, ("/_headgate/health" | "/_headgate/reset"):
+            case _, ("/_headgate/health" | "/_headgate/reset" | "/_headgate/logs"):
                 return 405, {"message": f"{method} is not answered at {path}"}
             case _:
                 return 404, {"message": f"{path} is not there; try GET /_headgate/health"}
+
+    async def _logs(self, asked: Mapping[str, str]) -> tuple[int, dict[str, object]]:
+        """The lines of a log group since a place in it, for `headgate dev`; see `telemetry.log_tail`."""
+        group, after, wait_s = asked.get("group", ""), asked.get("after", ""), asked.get("wait_s", "0")
+        if not group or not re.fullmatch(r"[0-9]{0,18}", after) or not re.fullmatch(r"[0-9]{1,2}", wait_s):
+            wanted = "group=NAME, after=PLACE as the last answer had it in `next`, and wait_s=SECONDS, 99 at most"
+            return 400, {"message": f"/_headgate/logs is asked with {wanted}; it was asked with {dict(asked)}"}
+        found = await self._server.log_tail.follow(group, int(after) if after else None, float(wait_s))
+        return 200, {"lines": list(found.lines), "next": found.next}
 
 
 def _call(scope: Message, path: str, body: bytes, port: str) -> Call | None:

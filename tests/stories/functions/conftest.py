@@ -1,6 +1,7 @@
 """A runtime with real processes, and functions written where they are used."""
 
 import asyncio
+import contextlib
 import json
 import os
 import pwd
@@ -169,11 +170,11 @@ def alive(pid: int) -> bool:
 
 def children_of(pid: int) -> list[int]:
     """The processes whose parent is this one."""
-    return [
-        int(child)
-        for task in Path(f"/proc/{pid}/task").iterdir()
-        for child in task.joinpath("children").read_text().split()
-    ]
+    found = []
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        with contextlib.suppress(FileNotFoundError):  # a thread that has just ended
+            found += [int(child) for child in task.joinpath("children").read_text().split()]
+    return found
 
 
 async def gone(pid: int) -> None:

@@ -5,7 +5,6 @@ import json
 import pytest
 
 from headgate.functions.outcomes import StartFailure, exited, not_started, timed_out
-from headgate.functions.runtime import supports
 
 
 def test_a_timeout_says_its_seconds_with_two_decimals() -> None:
@@ -35,12 +34,3 @@ def test_an_exit_says_how(wait_status: int | None, how: str) -> None:
 
 def test_an_init_error_is_the_answer_as_it_is() -> None:
     assert not_started("id", StartFailure(document=b"{...}")).payload == b"{...}"
-
-
-def test_only_python_is_supported() -> None:
-    assert [supports(name) for name in ("python3.9", "python3.13", "nodejs20.x", "python2.7")] == [
-        True,
-        True,
-        False,
-        False,
-    ]

@@ -72,6 +72,8 @@ def check_supported(ports: LambdaPorts, request: Mapping[str, Any]) -> None:
             f"Value {runtime} at 'runtime' failed to satisfy constraint: Member must satisfy enum value set: "
             f"[{accepted}]; Headgate runs no others"
         )
+    if runtime is not None and (missing := ports.missing_for(runtime)):
+        raise invalid(f"Runtime {runtime} cannot run here: {missing}")
 
 
 def configured(version: FunctionVersion, request: Mapping[str, Any]) -> FunctionVersion:
@@ -204,6 +206,7 @@ _KNOWN_RUNTIMES: Final = (
     "dotnet10",
     "ruby3.3",
     "ruby3.4",
+    "provided",
     "provided.al2",
     "provided.al2023",
 )

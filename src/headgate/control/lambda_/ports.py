@@ -62,6 +62,10 @@ class LambdaPorts(Protocol):
 
     def supports_runtime(self, runtime: str) -> bool: ...
 
+    def missing_for(self, runtime: str) -> str:
+        """What has to be installed before functions of a supported runtime can run; "" when nothing has."""
+        ...
+
     def code_location(self, digest: str, now: float) -> str:
         """A URL from which a zip can be fetched for ten minutes; `digest` is its SHA-256 in hexadecimal."""
         ...

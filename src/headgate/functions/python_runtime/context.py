@@ -1,5 +1,7 @@
 """The second argument of a handler, with the names that Lambda gives it."""
 
+from __future__ import annotations
+
 import json
 import os
 import time

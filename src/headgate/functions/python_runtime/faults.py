@@ -1,5 +1,7 @@
 """Lambda's error documents, in the words of its Python runtime (awslambdaric, `bootstrap.py`)."""
 
+from __future__ import annotations
+
 import importlib
 import json
 import os

@@ -17,6 +17,12 @@ INIT_ERROR = 5  # Lambda's error document; an environment that imports for itsel
 FORKED = 6  # NUMBER_AND_VALUE: the environment's number and process id; with it comes a descriptor of the process
 EXITED = 7  # NUMBER_AND_VALUE: the environment's number and wait status
 
+# From an environment that could not become its program: the payload says why, as text.
+NOT_RUN = 11
+# From an environment that is about to become its program: the address of the Runtime API, as text; with it comes its
+# listening socket.
+LISTENING = 12
+
 # Between the server and an environment.
 CALL = 8  # see call_frame
 ANSWER = 9  # see answer_frame: the handler's answer as JSON

@@ -1,5 +1,7 @@
 """Finding the handler, and turning its answer into JSON, with the rules and texts of Lambda's Python runtime."""
 
+from __future__ import annotations
+
 import importlib
 import json
 import os

@@ -11,6 +11,8 @@ When the control socket ends, however the server ended, the parent kills all its
 that lose their parents (PR_SET_CHILD_SUBREAPER), so a process that left its session is found too.
 """
 
+from __future__ import annotations
+
 # Importing pathlib would take a tenth of the time to start:
 # ruff: noqa: PTH102, PTH103, PTH106, PTH108, PTH115, PTH123, PTH208
 import _socket
@@ -25,7 +27,7 @@ import sys
 import time
 from typing import Any, NoReturn
 
-from . import confinement, frames, logs, serving
+from . import confinement, frames, logs, program, serving
 from .faults import as_json, error_document, log_error
 from .handler import Handler, load_handler
 
@@ -211,6 +213,8 @@ class _Parent:
         tempfile = sys.modules.get("tempfile")
         if tempfile is not None:
             vars(tempfile)["tempdir"] = None  # it may hold the parent's
+        if self._settings["program"]:
+            program.become(self._settings["program"], socket_fd)
         # `random` reseeds itself after a fork; `secrets`, `uuid` and `ssl` ask the kernel.
         handler = self._handler or import_handler(socket_fd, self._settings["handler"])
         serving.serve(socket_fd, handler)

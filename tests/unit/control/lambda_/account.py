@@ -75,6 +75,9 @@ class FakePorts:
     def supports_runtime(self, runtime: str) -> bool:
         return runtime in {"python3.11", "python3.13"}
 
+    def missing_for(self, runtime: str) -> str:
+        return ""
+
     def code_location(self, digest: str, now: float) -> str:
         return f"http://code/{digest}"
 
