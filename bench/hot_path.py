@@ -13,6 +13,7 @@ from typing import Any, Final
 import uvloop
 
 from headgate.dataplane.compile import compile_stage
+from headgate.dataplane.observation import Meters
 from headgate.dataplane.pipeline import serve
 from headgate.dataplane.ports import Functions, Origin, Ports
 from headgate.dataplane.snapshot import Stages
@@ -97,7 +98,7 @@ def _stages() -> Stages:
         region="x",
     )
     stages = Stages()
-    stages.publish({(API, "prod"): compile_stage(stage, {"d": definition}, Buckets())}, frozenset({API}))
+    stages.publish({(API, "prod"): compile_stage(stage, {"d": definition}, Buckets(), Meters())}, frozenset({API}))
     return stages
 
 

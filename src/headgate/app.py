@@ -23,12 +23,13 @@ from typing import Any, Final
 import uvicorn
 
 from headgate import __version__
-from headgate.control import apigateway, lambda_, sts
+from headgate.control import apigateway, cloudwatch, lambda_, sts
 from headgate.control.dispatch import Dispatcher, OwnService
 from headgate.control.function_service import FunctionService
 from headgate.control.lambda_.ports import Invoked
 from headgate.control.old_code import COLLECT_EVERY_S, delete_old_code, discard_old_folders
 from headgate.control.publishing import Publisher
+from headgate.dataplane.observation import Meters
 from headgate.dataplane.pipeline import serve
 from headgate.dataplane.ports import Functions, HttpClient
 from headgate.dataplane.snapshot import Stages
@@ -46,9 +47,15 @@ from headgate.server.http_client import HttpPools
 from headgate.server.http_client_pool import PoolLimits
 from headgate.server.http_limits import HttpLimits
 from headgate.server.listener import GatewayServer
+from headgate.server.metrics_pages import MetricsPages
 from headgate.settings import Settings
 from headgate.store.folder import DataFolder, DataFolderError
+from headgate.store.metric_database import NewerDatabase
+from headgate.store.metric_store import DATABASE as METRICS_DATABASE
+from headgate.store.metric_store import MetricStore, Taken
 from headgate.store.sqlite import SqliteStore
+from headgate.telemetry import function_metrics, gateway_metrics
+from headgate.telemetry.exposition import Totals
 from headgate.telemetry.log_files import LogFiles
 from headgate.wire.services import load
 
@@ -72,8 +79,11 @@ class Server:
         self.settings: Final = settings
         self.port = settings.port
         self.gateway_port = settings.gateway_port
+        self._started_at = time.time()
         self._stages = Stages()
         self._buckets = Buckets()
+        self._meters = Meters()
+        self._function_meters = function_metrics.FunctionMeters()
         self._directory = FunctionDirectory()
 
     def __repr__(self) -> str:
@@ -103,7 +113,7 @@ class Server:
             self._folder = DataFolder(self._root)
         except DataFolderError as error:
             raise StartError(str(error)) from error
-        self._publisher = Publisher(self._stages, self._directory, self._buckets, self._retire)
+        self._publisher = Publisher(self._stages, self._directory, self._buckets, self._meters, self._retire)
         self._store = SqliteStore(self._folder.database, self._publisher.prepare, durable=not settings.ephemeral)
         self._logs = LogFiles(self._root / "logs")
         self._runtime = FunctionRuntime(
@@ -119,7 +129,17 @@ class Server:
             self._runtime,
             self._root / "code",
             lambda sha256: self._store.read(lambda tx: tx.get_blob(sha256)),
+            self._function_meters,
         )
+        self._totals = Totals()
+        try:
+            self._metrics = MetricStore(
+                self._root / METRICS_DATABASE,
+                (self._take_requests, self._take_function_calls),
+                self._totals.add,
+            )
+        except NewerDatabase as error:
+            raise StartError(f"{self._root / METRICS_DATABASE} has {error}") from error
         self._http = HttpPools()
         self._endpoint_http = HttpPools(PoolLimits(body_bytes=_ENDPOINT_ANSWER_BYTES))
         self._bridge = MotoBridge(settings.endpoints, EndpointForwarder(self._endpoint_http))
@@ -148,6 +168,7 @@ class Server:
         self._http.close()
         self._endpoint_http.close()
         await self._logs.close()
+        await self._metrics.close()
         self._bridge.close()
         self._store.close()
         self._folder.close()
@@ -163,19 +184,40 @@ class Server:
         """Back to empty, the bridge included. Only an ephemeral server is asked to."""
         await self._store.write(lambda tx: tx.clear())
         await self._bridge.reset()
+        await self._metrics.clear()
+
+    def _take_requests(self) -> Taken:
+        observations = self._meters.take()
+        return lambda at: gateway_metrics.samples_of(observations, at)
+
+    def _take_function_calls(self) -> Taken:
+        seen = self._function_meters.take()
+        return lambda at: function_metrics.samples_of(seen, at)
+
+    def _gauges(self) -> dict[str, float]:
+        """What `GET /metrics` tells of the process itself."""
+        pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+        return {
+            "headgate_revision": self.revision,
+            "headgate_gateway_connections": self._gateway.connections,
+            "headgate_metric_points_lost": self._metrics.lost,
+            "process_resident_memory_bytes": pages * os.sysconf("SC_PAGE_SIZE"),
+            "process_start_time_seconds": self._started_at,
+        }
 
     def _retire(self, version: FunctionVersion) -> None:
         self._function_service.retire(version)
 
     async def _start_control(self) -> None:
         dispatcher = Dispatcher(
-            services=load(("apigateway", "lambda", "sts")),
+            services=load(("apigateway", "lambda", "cloudwatch", "sts")),
             own={
                 "apigateway": OwnService(apigateway.OPERATIONS),
                 "lambda": OwnService(
                     lambda_.OPERATIONS,
                     ports=_LambdaPorts(self._store, self._function_service, self._bridge, self.settings.account_id),
                 ),
+                "cloudwatch": OwnService(cloudwatch.OPERATIONS, ports=self._metrics, bridged=cloudwatch.BRIDGED),
                 "sts": OwnService(sts.OPERATIONS, bridged_otherwise=True),
             },
             store=self._store,
@@ -183,7 +225,9 @@ class Server:
             default_account=self.settings.account_id,
         )
         config = uvicorn.Config(
-            ControlApp(dispatcher, self.answer, self, self.port),
+            ControlApp(
+                dispatcher, self.answer, self, self.port, MetricsPages(self._metrics, self._totals, self._gauges)
+            ),
             http="httptools",
             ws="none",
             lifespan="off",

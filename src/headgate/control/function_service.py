@@ -16,6 +16,7 @@ from headgate.model.errors import ApiError
 from headgate.model.function import FunctionVersion
 from headgate.model.ids import new_request_id
 from headgate.model.invocation import FunctionSpec, Invocation
+from headgate.telemetry.function_metrics import FunctionMeters
 
 FetchCode = Callable[[str], Awaitable[bytes | None]]
 """The zip with this SHA-256, in hexadecimal; None when there is none."""
@@ -25,12 +26,18 @@ class FunctionService:
     """Resolves a reference, sees to the version's code on disk, and runs the call."""
 
     def __init__(
-        self, directory: FunctionDirectory, runtime: FunctionRuntime, code_root: Path, fetch_code: FetchCode
+        self,
+        directory: FunctionDirectory,
+        runtime: FunctionRuntime,
+        code_root: Path,
+        fetch_code: FetchCode,
+        meters: FunctionMeters | None = None,
     ) -> None:
         self._directory = directory
         self._runtime = runtime
         self._code_root = code_root
         self._fetch_code = fetch_code
+        self._meters = meters or FunctionMeters()
         self._specs: dict[str, asyncio.Future[FunctionSpec]] = {}
         self._draw: Final = random.random
 
@@ -47,7 +54,8 @@ class FunctionService:
             request_id=new_request_id(), payload=payload, invoked_arn=function.arn, trace_id=trace_id
         )
         try:
-            outcome = await self._runtime.invoke(spec, invocation, timeout_s)
+            meter = self._meters.of(function, version.version)
+            outcome = await meter.observe(self._runtime.invoke(spec, invocation, timeout_s))
         except Throttled as error:
             raise FunctionThrottled from error
         except TimeoutError as error:
@@ -70,7 +78,8 @@ class FunctionService:
             want_log_tail=want_log_tail,
         )
         try:
-            outcome = await self._runtime.invoke(spec, invocation)
+            meter = self._meters.of(function, version.version)
+            outcome = await meter.observe(self._runtime.invoke(spec, invocation))
         except Throttled as error:
             raise ApiError(
                 "TooManyRequestsException",

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable, Sequence
 
 from headgate.dataplane.compile import CompileError, compile_stage
+from headgate.dataplane.observation import Meters
 from headgate.dataplane.snapshot import Stages, StageSnapshot
 from headgate.dataplane.throttle import Buckets
 from headgate.functions.directory import FunctionDirectory, PublishedFunction
@@ -28,11 +29,13 @@ class Publisher:
         stages: Stages,
         functions: FunctionDirectory,
         buckets: Buckets,
+        meters: Meters,
         retire: Callable[[FunctionVersion], None],
     ) -> None:
         self._stages = stages
         self._functions = functions
         self._buckets = buckets
+        self._meters = meters
         self._retire = retire
         self._api_ids: frozenset[str] = frozenset()
 
@@ -92,6 +95,7 @@ class Publisher:
         for (api_id, stage_name), snapshot in stages.items():
             if snapshot is None:
                 self._buckets.drop_stage(api_id, stage_name)
+                self._meters.drop_stage(api_id, stage_name)
 
     def _recompiled(self, tx: Transaction, api_id: str, stage_name: str) -> StageSnapshot | None:
         stage = tx.get(Stage, api_id, stage_name)
@@ -112,7 +116,7 @@ class Publisher:
             if definition is None:
                 raise CompileError(f"its deployment {deployment_id} does not exist")
             definitions[deployment_id] = definition
-        return compile_stage(stage, definitions, self._buckets)
+        return compile_stage(stage, definitions, self._buckets, self._meters)
 
 
 def _function(tx: Transaction, key: _FunctionKey) -> PublishedFunction | None:

@@ -14,6 +14,8 @@ from headgate.model.call import Call, Response
 from headgate.server.http1_refusal import DEFECT, body_too_large, new_request_id, refusal_response
 from headgate.server.http1_target import BadTarget, host_name
 from headgate.server.http_limits import HttpLimits
+from headgate.server.metrics_pages import MetricsPages
+from headgate.telemetry.exposition import CONTENT_TYPE
 from headgate.wire.http import HttpRequest
 
 _log = logging.getLogger("headgate.control")
@@ -43,12 +45,18 @@ class Server(Protocol):
 
 class ControlApp:
     def __init__(
-        self, dispatcher: Dispatcher, gateway: Callable[[Call], Awaitable[Response]], server: Server, port: int
+        self,
+        dispatcher: Dispatcher,
+        gateway: Callable[[Call], Awaitable[Response]],
+        server: Server,
+        port: int,
+        metrics: MetricsPages,
     ) -> None:
         self._dispatcher = dispatcher
         self._gateway = gateway
         self._server = server
         self._port = str(port)
+        self._metrics = metrics
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -60,13 +68,16 @@ class ControlApp:
             return
         path = scope["raw_path"].decode("latin-1")
         if path.startswith("/_headgate/"):
-            status, answer = await self._own_page(scope["method"], path)
+            status, answer = await self._own_page(scope["method"], path, scope["query_string"].decode("latin-1"))
             await _send(send, status, [_JSON], orjson.dumps(answer))
             return
         call = _call(scope, path, body, self._port)
         if call is not None and locate(call) is not None:
             response = await self._serve(call)
             await _send(send, response.status, response.headers, response.body)
+            return
+        if path == "/metrics" and scope["method"] in {"GET", "HEAD"}:
+            await _send(send, 200, [(b"content-type", CONTENT_TYPE)], await self._metrics.prometheus())
             return
         request = HttpRequest(
             method=scope["method"],
@@ -90,7 +101,7 @@ class ControlApp:
             _log.exception("request %s failed: %s %s", request_id, call.method, call.path)
             return refusal_response(DEFECT, request_id)
 
-    async def _own_page(self, method: str, path: str) -> tuple[int, dict[str, object]]:
+    async def _own_page(self, method: str, path: str, query: str) -> tuple[int, dict[str, object]]:
         match method, path:
             case (("GET" | "HEAD"), "/_headgate/health"):
                 return 200, {"status": "ok", "version": __version__, "revision": self._server.revision}
@@ -99,6 +110,8 @@ class ControlApp:
                 return 200, {"status": "ok", "revision": self._server.revision}
             case "POST", "/_headgate/reset":
                 return 403, {"message": "only a server started with --ephemeral can be reset; this one keeps its data"}
+            case (("GET" | "HEAD"), _) if (sides := await self._metrics.sides(path, query)) is not None:
+                return sides
             case _, ("/_headgate/health" | "/_headgate/reset"):
                 return 405, {"message": f"{method} is not answered at {path}"}
             case _:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from headgate.control.publishing import Publisher
+from headgate.dataplane.observation import Meters
 from headgate.dataplane.snapshot import Stages
 from headgate.dataplane.throttle import Buckets
 from headgate.functions.directory import FunctionDirectory
@@ -29,7 +30,7 @@ class _Node:
         self.stages = Stages()
         self.directory = FunctionDirectory()
         self.retired: list[tuple[str, str]] = []
-        self.publisher = Publisher(self.stages, self.directory, Buckets(), self._retire)
+        self.publisher = Publisher(self.stages, self.directory, Buckets(), Meters(), self._retire)
 
     def _retire(self, version: FunctionVersion) -> None:
         self.retired.append((version.version, version.revision_id))

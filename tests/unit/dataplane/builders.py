@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from headgate.dataplane.address import Address
+from headgate.dataplane.observation import Meter, Meters
 from headgate.dataplane.ports import BackendReply, FunctionReply, Origin, Ports
 from headgate.dataplane.request import Ids, Request
 from headgate.dataplane.routing import Routes
@@ -42,6 +43,12 @@ def a_call(
     )
 
 
+def a_meter() -> Meter:
+    meters = Meters()
+    interval = meters.interval(ACCOUNT, REGION, API, "orders", "prod", "dep1", None)
+    return meters.side(interval, is_canary=False)
+
+
 async def _no_integration(request: Request, ports: Ports) -> Reply:
     raise AssertionError("this test calls no integration")
 
@@ -57,6 +64,7 @@ def a_method(path: str = "/pets", http_method: str = "GET") -> MethodSnapshot:
         integration=_no_integration,
         limit=None,
         bucket=None,
+        meter=a_meter(),
     )
 
 
@@ -75,6 +83,7 @@ def a_variant(
         default_endpoint_disabled=False,
         binary_media_types=binary,
         minimum_compression_size=None,
+        meter=a_meter(),
     )
 
 
