@@ -35,6 +35,9 @@ def _at(seconds: float) -> datetime:
     return datetime.fromtimestamp(seconds, UTC)
 
 
+_NOW = _minute()
+
+
 def _statistics(cloudwatch: Any, namespace: str, **options: Any) -> list[dict[str, Any]]:
     asked = {
         "MetricName": "Orders",
@@ -89,7 +92,7 @@ def test_a_metric_is_put_and_its_statistics_are_got(
 def test_percentiles_are_of_the_single_values_and_a_statistic_set_has_none(cloudwatch: Any, namespace: str) -> None:
     values = [float(value) for value in range(1, 101)]
     cloudwatch.put_metric_data(Namespace=namespace, MetricData=[{"MetricName": "Orders", "Values": values}])
-    asked = {"Statistics": [], "ExtendedStatistics": ["p90", "tm90"]}
+    asked = {"ExtendedStatistics": ["p90", "tm90"]}
 
     [known] = _statistics(cloudwatch, namespace, **asked)
     whole = {"SampleCount": 4, "Sum": 10.0, "Minimum": 1.0, "Maximum": 4.0}
@@ -210,13 +213,12 @@ def test_aws_namespaces_are_reserved(cloudwatch: Any) -> None:
     ("options", "code", "told"),
     [
         (
-            {"Period": 60, "StartTime": _at(1_790_000_000), "EndTime": _at(1_790_000_000 + 7200 * 60)},
+            {"Period": 60, "StartTime": _at(_NOW - 7200 * _MINUTE), "EndTime": _at(_NOW)},
             "InvalidParameterCombination",
-            "You have requested up to 7,200 datapoints, which exceeds the limit of 1,440. You may reduce the datapoints "
-            "requested by increasing Period, or decreasing the time range.",
+            "You have requested up to 7,200 datapoints, which exceeds the limit of 1,440. "
+            + "You may reduce the datapoints requested by increasing Period, or decreasing the time range.",
         ),
         ({"Period": 45}, "InvalidParameterValue", "The value 45 for parameter Period is invalid"),
-        ({"Statistics": []}, "InvalidParameterCombination", "Statistics and ExtendedStatistics must be specified"),
         ({"ExtendedStatistics": ["p101"]}, "InvalidParameterValue", "The value p101"),
         (
             {"EndTime": _at(1_000_000_000)},
@@ -241,6 +243,20 @@ def test_get_metric_statistics_refuses(
 
     assert (refused.code, refused.status) == (code, 400)
     assert told in refused.message
+
+
+def test_at_least_one_statistic_must_be_asked_for(cloudwatch: Any, namespace: str) -> None:
+    refused = refusal(
+        cloudwatch.get_metric_statistics,
+        Namespace=namespace,
+        MetricName="Orders",
+        StartTime=_at(_minute(60)),
+        EndTime=_at(_minute()),
+        Period=60,
+    )
+
+    assert refused.code == "InvalidParameterCombination"
+    assert "Statistics and ExtendedStatistics must be specified" in refused.message
 
 
 def _put_two(cloudwatch: Any, namespace: str) -> int:

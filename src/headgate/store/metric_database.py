@@ -7,9 +7,9 @@ written yet: the last second (synchronous = NORMAL in WAL mode loses nothing of 
 
 import json
 import sqlite3
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from headgate.model.histogram import bucket_of
 from headgate.model.metric import MetricKey, Point, Sample, merged
@@ -20,9 +20,11 @@ SCHEMA_VERSION: Final = 1
 APPLICATION_ID: Final = 0x4847544D  # "HGTM"
 _UNKNOWN: Final = b""  # a distribution that is not known; NULL is that of a single value
 
+# By time first: points come in the order of time, so pages are filled to their end, and a stretch is rolled up or
+# deleted as one range. One metric is read by looking each of its times up.
 _SCHEMA: Final = "".join(
     f"CREATE TABLE point_{level} (metric INTEGER, at INTEGER, count REAL, sum REAL, min REAL, max REAL, "
-    "distribution BLOB, PRIMARY KEY (metric, at)) WITHOUT ROWID;\n"
+    "distribution BLOB, PRIMARY KEY (at, metric)) WITHOUT ROWID;\n"
     for level in LEVELS
 )
 _METRICS: Final = (
@@ -75,7 +77,8 @@ class MetricDatabase:
         connection.execute("PRAGMA synchronous = NORMAL")
         if version == 0:
             connection.executescript(
-                f"BEGIN IMMEDIATE;\n{_METRICS}{_SCHEMA}PRAGMA user_version = {SCHEMA_VERSION}; "
+                f"BEGIN IMMEDIATE;\n{_METRICS}{_SCHEMA}{self._first_rolled(now)}"
+                f"PRAGMA user_version = {SCHEMA_VERSION}; "
                 f"PRAGMA application_id = {APPLICATION_ID};\nCOMMIT;"
             )
         self._metrics: dict[MetricKey, Known] = {}
@@ -93,11 +96,7 @@ class MetricDatabase:
                 unit=unit,
             )
             self._learn(Known(number, key, last_at))
-        self._rolled: dict[int, int] = {level: now // level * level for level in FINER}
-        self._rolled.update(connection.execute("SELECT level, until FROM rolled").fetchall())
-        # Which have points that are not rolled up yet is not stored: after a start, all may.
-        ids = {known.id for known in self._metrics.values()}
-        self._touched: dict[int, set[int]] = {level: set(ids) for level in FINER}
+        self._rolled: dict[int, int] = dict(connection.execute("SELECT level, until FROM rolled").fetchall())
 
     def close(self) -> None:
         self._connection.close()
@@ -122,9 +121,10 @@ class MetricDatabase:
                 at = sample.at // level * level
                 known = self._known(sample.key, at)
                 self._add(level, known.id, at, sample.point)
-                if level == 1:
-                    self._touched[60].add(known.id)
-                self._note_late(late, level, known.id, at)
+                # Coarser rows that are made already have to be made anew.
+                for coarser in LEVELS[LEVELS.index(level) + 1 :]:
+                    if at // coarser * coarser + coarser <= self._rolled[coarser]:
+                        late.add((coarser, known.id, at // coarser * coarser))
             for level in FINER:
                 for _, metric, at in sorted(each for each in late if each[0] == level):
                     self._roll_one(level, metric, at, at + level)
@@ -139,27 +139,18 @@ class MetricDatabase:
             if until <= since:
                 continue
             with _Transaction(self._connection):
-                touched = self._touched[level]
-                for metric in touched:
-                    self._roll_one(level, metric, since, until)
+                self._roll(level, since, until)
                 if level == 60:
                     self._save_last_at()
                 self._connection.execute("INSERT OR REPLACE INTO rolled VALUES (?, ?)", (level, until))
             self._rolled[level] = until
-            for coarser in LEVELS[LEVELS.index(level) + 1 :][:1]:
-                self._touched[coarser] |= touched
-            # What was written after the end of the stretch is rolled up next time.
-            self._touched[level] = {metric for metric in touched if self._has_points(finer, metric, until)}
 
     def expire(self, now: float) -> None:
         """Delete what is older than it is kept, and metrics of which nothing is left."""
         with _Transaction(self._connection):
             for level in LEVELS:
                 before = oldest_kept(level, now)
-                self._connection.executemany(
-                    f"DELETE FROM point_{level} WHERE metric = ? AND at < ?",
-                    [(known.id, before) for known in self._metrics.values()],
-                )
+                self._connection.execute(f"DELETE FROM point_{level} WHERE at < ?", (before,))
             gone = [known for known in self._metrics.values() if known.last_at < oldest_kept(LEVELS[-1], now)]
             self._connection.executemany("DELETE FROM metric WHERE id = ?", [(known.id,) for known in gone])
         for known in gone:
@@ -190,11 +181,7 @@ class MetricDatabase:
             return {}
         found: dict[int, list[Point]] = {}
         for segment in segments(start, end, period, self._rolled, now):
-            rows = self._connection.execute(
-                f"SELECT at, count, sum, min, max, distribution FROM point_{segment.level} "
-                "WHERE metric = ? AND at >= ? AND at < ? ORDER BY at",
-                (known.id, segment.start, segment.end),
-            )
+            rows = self._rows(segment.level, known.id, segment.start, segment.end)
             for at, *row in rows:
                 found.setdefault(start + (at - start) // period * period, []).append(_point(*row))
         return {at: total for at, points in found.items() if (total := merged(points)) is not None}
@@ -213,8 +200,6 @@ class MetricDatabase:
         self._by_name[name].remove(known)
         if not self._by_name[name]:
             del self._by_name[name]
-        for touched in self._touched.values():
-            touched.discard(known.id)
 
     def _known(self, key: MetricKey, at: int) -> Known:
         known = self._metrics.get(key)
@@ -258,34 +243,50 @@ class MetricDatabase:
             f"INSERT OR REPLACE INTO point_{level} VALUES (?, ?, ?, ?, ?, ?, ?)", (metric, at, *_row(point))
         )
 
-    def _note_late(self, late: set[tuple[int, int, int]], level: int, metric: int, at: int) -> None:
-        """Which coarser rows, made already, have to be made anew as a point came late for them."""
-        for coarser in LEVELS[LEVELS.index(level) + 1 :]:
-            begins = at // coarser * coarser
-            if begins + coarser <= self._rolled[coarser]:
-                late.add((coarser, metric, begins))
-            else:
-                self._touched[coarser].add(metric)
+    def _rows(self, level: int, metric: int, start: int, end: int) -> Iterator[tuple[Any, ...]]:
+        """One metric's rows, in order of time: each time there may be is looked up."""
+        return self._connection.execute(
+            "WITH RECURSIVE moment(at) AS "
+            f"(VALUES (?) UNION ALL SELECT at + {level} FROM moment WHERE at + {level} < ?) "
+            "SELECT at, count, sum, min, max, distribution "
+            f"FROM moment CROSS JOIN point_{level} USING (at) WHERE metric = ?",
+            (start // level * level, end, metric),
+        )
 
-    def _roll_one(self, level: int, metric: int, since: int, until: int) -> None:
+    def _roll(self, level: int, since: int, until: int) -> None:
+        """Make the rows of all metrics for these stretches."""
         rows = self._connection.execute(
-            f"SELECT at, count, sum, min, max, distribution FROM point_{FINER[level]} "
-            "WHERE metric = ? AND at >= ? AND at < ?",
-            (metric, since, until),
-        ).fetchall()
-        stretches: dict[int, list[Point]] = {}
-        for at, *row in rows:
-            stretches.setdefault(at // level * level, []).append(_point(*row))
-        for at, points in stretches.items():
-            total = merged(points)
-            assert total is not None
+            f"SELECT metric, at, count, sum, min, max, distribution FROM point_{FINER[level]} "
+            "WHERE at >= ? AND at < ? ORDER BY at",
+            (since, until),
+        )
+        totals: dict[tuple[int, int], Point] = {}
+        for metric, at, *row in rows:
+            _add_to(totals, (at // level * level, metric), _point(*row))
+        for (at, metric), total in sorted(totals.items(), key=_by_key):
             self._put(level, metric, at, total)
 
-    def _has_points(self, level: int, metric: int, since: int) -> bool:
-        found = self._connection.execute(
-            f"SELECT 1 FROM point_{level} WHERE metric = ? AND at >= ? LIMIT 1", (metric, since)
-        ).fetchone()
-        return found is not None
+    def _roll_one(self, level: int, metric: int, since: int, until: int) -> None:
+        total = merged(_point(*row) for _, *row in self._rows(FINER[level], metric, since, until))
+        if total is not None:
+            self._put(level, metric, since, total)
+
+    @staticmethod
+    def _first_rolled(now: int) -> str:
+        """A new file is rolled up to its beginning. It must be stored: after a crash the rest is made from there."""
+        return "".join(f"INSERT INTO rolled VALUES ({level}, {now // level * level});\n" for level in FINER)
+
+
+def _add_to(totals: dict[tuple[int, int], Point], key: tuple[int, int], point: Point) -> None:
+    total = totals.get(key)
+    if total is None:
+        totals[key] = point
+    else:
+        total.add(point)
+
+
+def _by_key(item: tuple[tuple[int, int], Point]) -> tuple[int, int]:
+    return item[0]
 
 
 class _Transaction:

@@ -56,7 +56,7 @@ def test_a_histogram_s_bytes_are_the_histogram(buckets: Buckets) -> None:
 
 
 def test_neighbouring_buckets_take_a_byte_each() -> None:
-    buckets = {bucket: 3 for bucket in range(65_000, 65_100)}
+    buckets = dict.fromkeys(range(65_000, 65_100), 3)
 
     assert len(encode(buckets)) < 110
 
