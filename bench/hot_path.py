@@ -14,6 +14,7 @@ import uvloop
 
 from headgate.dataplane.compile import compile_stage
 from headgate.dataplane.function_url.published import FunctionUrls
+from headgate.dataplane.observation import Meters
 from headgate.dataplane.pipeline import serve
 from headgate.dataplane.ports import Functions, Origin, Ports
 from headgate.dataplane.snapshot import Stages
@@ -103,7 +104,7 @@ def _stages() -> Stages:
         region="x",
     )
     stages = Stages()
-    stages.publish({(API, "prod"): compile_stage(stage, {"d": definition}, Buckets())}, frozenset({API}))
+    stages.publish({(API, "prod"): compile_stage(stage, {"d": definition}, Buckets(), Meters())}, frozenset({API}))
     return stages
 
 

@@ -24,7 +24,7 @@ from typing import Any, Final
 import uvicorn
 
 from headgate import __version__
-from headgate.control import apigateway, lambda_, sts
+from headgate.control import apigateway, cloudwatch, lambda_, sts
 from headgate.control.code_links import CodeLinks
 from headgate.control.dispatch import Dispatcher, OwnService
 from headgate.control.function_service import FunctionService
@@ -36,6 +36,7 @@ from headgate.control.polling.poller import Pace
 from headgate.control.polling.pollers import Pollers
 from headgate.control.publishing import Publisher
 from headgate.dataplane.function_url.published import FunctionUrls
+from headgate.dataplane.observation import Meters
 from headgate.dataplane.pipeline import serve
 from headgate.dataplane.ports import Functions, HttpClient
 from headgate.dataplane.signature import verifier
@@ -58,11 +59,17 @@ from headgate.server.http_client import HttpPools
 from headgate.server.http_client_pool import PoolLimits
 from headgate.server.http_limits import HttpLimits
 from headgate.server.listener import GatewayServer
+from headgate.server.metrics_pages import MetricsPages
 from headgate.settings import Settings
 from headgate.store.folder import DataFolder, DataFolderError
 from headgate.store.key import find_key
+from headgate.store.metric_database import NewerDatabase
+from headgate.store.metric_store import DATABASE as METRICS_DATABASE
+from headgate.store.metric_store import MetricStore, Taken
 from headgate.store.sealing import Sealed
 from headgate.store.sqlite import SqliteStore
+from headgate.telemetry import function_metrics, gateway_metrics
+from headgate.telemetry.exposition import Totals
 from headgate.telemetry.log_files import LogFiles
 from headgate.telemetry.log_tail import LogTail
 from headgate.wire.services import load
@@ -89,8 +96,11 @@ class Server:
         self.settings: Final = settings
         self.port = settings.port
         self.gateway_port = settings.gateway_port
+        self._started_at = time.time()
         self._stages = Stages()
         self._buckets = Buckets()
+        self._meters = Meters()
+        self._function_meters = function_metrics.FunctionMeters()
         self._directory = FunctionDirectory(settings.concurrency)
         self._function_urls = FunctionUrls()
         self._code_links = CodeLinks()
@@ -127,6 +137,7 @@ class Server:
             self._stages,
             self._directory,
             self._buckets,
+            self._meters,
             self._retire,
             self._keep_started,
             self._function_urls,
@@ -152,7 +163,17 @@ class Server:
             self._runtime,
             place / "code",
             lambda sha256: self._store.read(lambda tx: tx.get_blob(sha256)),
+            self._function_meters,
         )
+        self._totals = Totals()
+        try:
+            self._metrics = MetricStore(
+                self._root / METRICS_DATABASE,
+                (self._take_requests, self._take_function_calls),
+                self._totals.add,
+            )
+        except NewerDatabase as error:
+            raise StartError(f"{self._root / METRICS_DATABASE} has {error}") from error
         self._http = HttpPools()
         self._endpoint_http = HttpPools(PoolLimits(body_bytes=_ENDPOINT_ANSWER_BYTES))
         self._bridge = MotoBridge(settings.endpoints, EndpointForwarder(self._endpoint_http))
@@ -212,6 +233,7 @@ class Server:
         self._http.close()
         self._endpoint_http.close()
         await self._logs.close()
+        await self._metrics.close()
         self._bridge.close()
         self._store.close()
         await asyncio.to_thread(isolation.leave, self._root)
@@ -242,6 +264,26 @@ class Server:
         await self._store.write(lambda tx: tx.clear())
         self._events.clear()
         await self._bridge.reset()
+        await self._metrics.clear()
+
+    def _take_requests(self) -> Taken:
+        observations = self._meters.take()
+        return lambda at: gateway_metrics.samples_of(observations, at)
+
+    def _take_function_calls(self) -> Taken:
+        seen = self._function_meters.take()
+        return lambda at: function_metrics.samples_of(seen, at)
+
+    def _gauges(self) -> dict[str, float]:
+        """What `GET /metrics` tells of the process itself."""
+        pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+        return {
+            "headgate_revision": self.revision,
+            "headgate_gateway_connections": self._gateway.connections,
+            "headgate_metric_points_lost": self._metrics.lost,
+            "process_resident_memory_bytes": pages * os.sysconf("SC_PAGE_SIZE"),
+            "process_start_time_seconds": self._started_at,
+        }
 
     async def code(self, path: str, query: str) -> bytes | None:
         """The zip that a link opens; None where the link is not valid."""
@@ -268,7 +310,7 @@ class Server:
 
     async def _start_control(self) -> None:
         dispatcher = Dispatcher(
-            services=load(("apigateway", "lambda", "sts")),
+            services=load(("apigateway", "lambda", "cloudwatch", "sts")),
             own={
                 "apigateway": OwnService(apigateway.OPERATIONS),
                 "lambda": OwnService(
@@ -285,6 +327,7 @@ class Server:
                         self._runtime.runtimes,
                     ),
                 ),
+                "cloudwatch": OwnService(cloudwatch.OPERATIONS, ports=self._metrics, bridged=cloudwatch.BRIDGED),
                 "sts": OwnService(sts.OPERATIONS, bridged_otherwise=True),
             },
             store=self._store,
@@ -292,7 +335,9 @@ class Server:
             default_account=self.settings.account_id,
         )
         config = uvicorn.Config(
-            ControlApp(dispatcher, self.answer, self, self.port),
+            ControlApp(
+                dispatcher, self.answer, self, self.port, MetricsPages(self._metrics, self._totals, self._gauges)
+            ),
             http="httptools",
             ws="none",
             lifespan="off",

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from headgate.model.value import Value
 
-OWN_SERVICES: Final = ("apigateway", "lambda")
+OWN_SERVICES: Final = ("apigateway", "lambda", "monitoring")
 
 
 class SettingsError(Exception):

@@ -87,23 +87,12 @@ def test_dynamodb_keeps_items(server: RunningServer) -> None:
     assert dynamodb.get_item(TableName="orders", Key={"id": {"S": "1"}})["Item"]["total"] == {"N": "7"}
 
 
-def test_cloudwatch_keeps_metrics_and_alarms(server: RunningServer) -> None:
+def test_dashboards_are_the_bridge_s_while_the_rest_of_cloudwatch_is_ours(server: RunningServer) -> None:
     cloudwatch = server.client("cloudwatch")
 
-    cloudwatch.put_metric_data(Namespace="Story", MetricData=[{"MetricName": "Orders", "Value": 2.0}])
-    cloudwatch.put_metric_alarm(
-        AlarmName="orders",
-        Namespace="Story",
-        MetricName="Orders",
-        Statistic="Sum",
-        Period=60,
-        EvaluationPeriods=1,
-        Threshold=1.0,
-        ComparisonOperator="GreaterThanThreshold",
-    )
+    cloudwatch.put_dashboard(DashboardName="orders", DashboardBody='{"widgets":[]}')
 
-    assert [each["MetricName"] for each in cloudwatch.list_metrics(Namespace="Story")["Metrics"]] == ["Orders"]
-    assert [each["AlarmName"] for each in cloudwatch.describe_alarms()["MetricAlarms"]] == ["orders"]
+    assert [each["DashboardName"] for each in cloudwatch.list_dashboards()["DashboardEntries"]] == ["orders"]
 
 
 def test_a_role_is_assumed_by_the_bridge_and_the_caller_s_identity_is_ours(server: RunningServer) -> None:

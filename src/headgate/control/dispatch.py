@@ -32,6 +32,7 @@ class OwnService(msgspec.Struct, frozen=True):
     operations: OperationTable
     ports: Any = None
     bridged_otherwise: bool = False  # what is not in `operations` goes to the bridge, not to a refusal
+    bridged: frozenset[str] = frozenset()  # of what is not in `operations`, these go to the bridge
 
 
 class Dispatcher:
@@ -59,7 +60,8 @@ class Dispatcher:
         try:
             routed = self._router.route(request, scope)
             if self._is_bridged(routed):
-                return await self._bridge.answer(routed.service_name, request, scope)
+                # The bridge goes by signing names: monitoring, not cloudwatch.
+                return await self._bridge.answer(scope.service or routed.service_name, request, scope)
             return await self._run(request, routed, scope, request_id)
         except ApiError as error:
             return render_error(routed.protocol, routed.service_name, error, request_id)
@@ -72,7 +74,10 @@ class Dispatcher:
         if not routed.ours:
             return bool(routed.service_name)
         own = self._own[routed.service_name]
-        return own.bridged_otherwise and (routed.operation is None or routed.operation.name not in own.operations)
+        if routed.operation is None:
+            return own.bridged_otherwise
+        name = routed.operation.name
+        return name not in own.operations and (own.bridged_otherwise or name in own.bridged)
 
     async def _run(self, request: HttpRequest, routed: Routed, scope: Scope, request_id: str) -> HttpResponse:
         if routed.operation is None:

@@ -20,6 +20,7 @@ from headgate.model.function import FunctionVersion
 from headgate.model.ids import new_request_id
 from headgate.model.invocation import FunctionSpec, Invocation
 from headgate.model.provisioned import Provisioned
+from headgate.telemetry.function_metrics import FunctionMeters
 
 _log = logging.getLogger("headgate.functions")
 
@@ -31,12 +32,18 @@ class FunctionService:
     """Resolves a reference, sees to the version's code on disk, and runs the call."""
 
     def __init__(
-        self, directory: FunctionDirectory, runtime: FunctionRuntime, code_root: Path, fetch_code: FetchCode
+        self,
+        directory: FunctionDirectory,
+        runtime: FunctionRuntime,
+        code_root: Path,
+        fetch_code: FetchCode,
+        meters: FunctionMeters | None = None,
     ) -> None:
         self._directory = directory
         self._runtime = runtime
         self._code_root = code_root
         self._fetch_code = fetch_code
+        self._meters = meters or FunctionMeters()
         self._specs: dict[str, asyncio.Future[FunctionSpec]] = {}
         self._kept: dict[str, int] = {}  # environments that are kept started, by key
         self._keeping: set[asyncio.Task[None]] = set()
@@ -57,13 +64,14 @@ class FunctionService:
         invocation = Invocation(
             request_id=new_request_id(), payload=payload, invoked_arn=function.arn, trace_id=trace_id
         )
-        gate = published.gate
+        gate, meter = published.gate, self._meters.of(function, version.version)
         try:
             gate.enter()
         except Throttled as error:
+            meter.refuse()
             raise FunctionThrottled from error
         try:
-            outcome = await self._runtime.invoke(spec, invocation, timeout_s)
+            outcome = await meter.observe(self._runtime.invoke(spec, invocation, timeout_s))
         except Throttled as error:
             raise FunctionThrottled from error
         except TimeoutError as error:
@@ -114,10 +122,14 @@ class FunctionService:
             client_context=client_context,
             want_log_tail=want_log_tail,
         )
-        gate = published.gate
-        gate.enter()
+        gate, meter = published.gate, self._meters.of(function, version.version)
         try:
-            outcome = await self._runtime.invoke(spec, invocation)
+            gate.enter()
+        except Throttled:
+            meter.refuse()
+            raise
+        try:
+            outcome = await meter.observe(self._runtime.invoke(spec, invocation))
         finally:
             gate.running -= 1
         return Invoked(executed_version=version.version, outcome=outcome, request_id=request_id)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from headgate.control.lambda_.provisioned import environments_by_version
 from headgate.dataplane.compile import CompileError, compile_stage
 from headgate.dataplane.function_url.published import FunctionUrls, PublishedUrl, published
+from headgate.dataplane.observation import Meters
 from headgate.dataplane.snapshot import Stages, StageSnapshot
 from headgate.dataplane.throttle import Buckets
 from headgate.functions.directory import FunctionDirectory, PublishedFunction
@@ -43,6 +44,7 @@ class Publisher:
         stages: Stages,
         functions: FunctionDirectory,
         buckets: Buckets,
+        meters: Meters,
         retire: Callable[[FunctionVersion], None],
         keep_started: Callable[[FunctionVersion, int], None],
         urls: FunctionUrls,
@@ -51,6 +53,7 @@ class Publisher:
         self._stages = stages
         self._functions = functions
         self._buckets = buckets
+        self._meters = meters
         self._retire = retire
         self._keep_started = keep_started
         self._urls = urls
@@ -124,6 +127,7 @@ class Publisher:
         for (api_id, stage_name), snapshot in stages.items():
             if snapshot is None:
                 self._buckets.drop_stage(api_id, stage_name)
+                self._meters.drop_stage(api_id, stage_name)
 
     def _recompiled(self, tx: Transaction, api_id: str, stage_name: str) -> StageSnapshot | None:
         stage = tx.get(Stage, api_id, stage_name)
@@ -144,7 +148,7 @@ class Publisher:
             if definition is None:
                 raise CompileError(f"its deployment {deployment_id} does not exist")
             definitions[deployment_id] = definition
-        return compile_stage(stage, definitions, self._buckets)
+        return compile_stage(stage, definitions, self._buckets, self._meters)
 
 
 def _function(tx: Transaction, key: _FunctionKey) -> _Published:

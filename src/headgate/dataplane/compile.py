@@ -5,7 +5,7 @@ compilation, as on AWS: the other methods of the stage go on.
 """
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Final, NamedTuple
 from urllib.parse import unquote
 
 from headgate.dataplane.integrations.aws_proxy import AwsProxy, SourceArns, function_of_uri
@@ -15,6 +15,7 @@ from headgate.dataplane.integrations.mapped_reply import compile_responses
 from headgate.dataplane.integrations.mock import Mock
 from headgate.dataplane.mapping.templates import require_static
 from headgate.dataplane.mapping.variables import substitute
+from headgate.dataplane.observation import Meter, Meters
 from headgate.dataplane.ports import Ports
 from headgate.dataplane.refusal import ConfigurationError
 from headgate.dataplane.request import Request
@@ -22,26 +23,51 @@ from headgate.dataplane.routing import Routes
 from headgate.dataplane.snapshot import CompiledIntegration, MethodSnapshot, Reply, StageSnapshot, Variant
 from headgate.dataplane.throttle import Buckets, rate_limit
 from headgate.model.deployment import Definition
+from headgate.model.observation import Interval
 from headgate.model.rest_api import Integration, Method, Resource
 from headgate.model.stage import MethodSetting, Stage, canary_variables
 
 _MAX_ARN_BYTES: Final = 1600
 
 
+class _Counting(NamedTuple):
+    """Where the stage's requests are counted."""
+
+    meters: Meters
+    interval: Interval
+
+
 class CompileError(ValueError):
     """The stage cannot be served as asked; the message names the method and what would be accepted."""
 
 
-def compile_stage(stage: Stage, definitions: Mapping[str, Definition], buckets: Buckets) -> StageSnapshot:
+def compile_stage(
+    stage: Stage, definitions: Mapping[str, Definition], buckets: Buckets, meters: Meters
+) -> StageSnapshot:
     """`definitions` by deployment id: the stage's own and, where it has a canary, the canary's."""
     canary = stage.canary_settings
+    interval = meters.interval(
+        stage.account_id,
+        stage.region,
+        stage.rest_api_id,
+        definitions[stage.deployment_id].rest_api.name,
+        stage.stage_name,
+        stage.deployment_id,
+        None if canary is None else (canary.deployment_id, canary.percent_traffic),
+    )
+    counting = _Counting(meters, interval)
     base = _compile_variant(
-        stage, definitions[stage.deployment_id], stage.variables or {}, None if canary is None else False, buckets
+        stage,
+        definitions[stage.deployment_id],
+        stage.variables or {},
+        None if canary is None else False,
+        buckets,
+        counting,
     )
     if canary is None:
         return StageSnapshot(stage.account_id, stage.region, stage.rest_api_id, stage.stage_name, base)
     variables = canary_variables(stage, canary)
-    side = _compile_variant(stage, definitions[canary.deployment_id], variables, True, buckets)
+    side = _compile_variant(stage, definitions[canary.deployment_id], variables, True, buckets, counting)
     return StageSnapshot(
         stage.account_id, stage.region, stage.rest_api_id, stage.stage_name, base, side, canary.percent_traffic
     )
@@ -53,13 +79,19 @@ def _compile_variant(
     variables: Mapping[str, str],
     is_canary: bool | None,
     buckets: Buckets,
+    counting: "_Counting",
 ) -> Variant:
     api = definition.rest_api
     if api.policy is not None:
         raise CompileError("resource policies are not evaluated by this version; remove the API's policy to deploy it")
     settings = {_normalised(key): setting for key, setting in stage.method_settings.items()}
+    side = counting.meters.side(counting.interval, is_canary=is_canary is True)
     methods = [
-        (resource.path, method.http_method, _compile_method(stage, resource, method, variables, settings, buckets))
+        (
+            resource.path,
+            method.http_method,
+            _compile_method(stage, resource, method, variables, settings, buckets, counting, side),
+        )
         for resource in definition.resources
         for method in resource.methods.values()
     ]
@@ -71,6 +103,7 @@ def _compile_variant(
         default_endpoint_disabled=api.disable_execute_api_endpoint,
         binary_media_types=frozenset(media_type.lower() for media_type in api.binary_media_types or ()),
         minimum_compression_size=api.minimum_compression_size,
+        meter=side,
     )
 
 
@@ -81,6 +114,8 @@ def _compile_method(
     variables: Mapping[str, str],
     settings: Mapping[tuple[str, str], MethodSetting],
     buckets: Buckets,
+    counting: "_Counting",
+    side: Meter,
 ) -> MethodSnapshot:
     # Entries are complete, so there is no merge field by field (aws-semantics 1.2).
     setting = settings.get((resource.path, method.http_method)) or settings.get(("/*", "*"))
@@ -96,6 +131,9 @@ def _compile_method(
         integration=_compile_integration(stage, resource, method, variables),
         limit=limit,
         bucket=None if limit is None else buckets.of(key, limit),
+        meter=side
+        if setting is None or not setting.metrics_enabled
+        else counting.meters.method(counting.interval, resource.path, method.http_method, is_canary=side.is_canary),
     )
 
 

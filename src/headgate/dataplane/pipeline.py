@@ -6,6 +6,7 @@ from headgate.dataplane import compression, headers
 from headgate.dataplane.address import Address, locate
 from headgate.dataplane.function_url.serving import serve_url
 from headgate.dataplane.gateway_responses import gateway_response
+from headgate.dataplane.observation import Meter
 from headgate.dataplane.ports import Ports
 from headgate.dataplane.refusal import (
     BadRequestBody,
@@ -23,6 +24,9 @@ from headgate.model.call import Call, Response
 async def serve(call: Call, stages: Stages, ports: Ports) -> Response:
     """Answer one call."""
     ids = new_ids()
+    meter: Meter | None = None  # a request that finds no stage is nobody's
+    began = ports.now()
+    integrating = integration_s = -1.0
     try:
         address = locate(call)
         if address is None:
@@ -30,13 +34,29 @@ async def serve(call: Call, stages: Stages, ports: Ports) -> Response:
         check_api(address, stages)
         stage = find_stage(address, stages)
         variant = choose_variant(stage, ports.draw())
+        meter = variant.meter
         request = route(call, address, ids, stage, variant)
+        meter = request.method.meter
         authorize(request.method)
-        admit(request.method, ports.now())
+        admit(request.method, began)
+        integrating = ports.now()
         reply = await request.method.integration(request, ports)
-        return respond(request, reply)
+        integration_s = ports.now() - integrating
+        response = respond(request, reply)
     except Refusal as refusal:
-        return gateway_response(refusal, ids)
+        response = gateway_response(refusal, ids)
+        if meter is None:
+            return response
+        if integration_s < 0.0 <= integrating:  # the integration's own refusal: a timeout, say
+            integration_s = ports.now() - integrating
+        if isinstance(refusal, Throttled):
+            meter.throttles += 1
+    except Exception:
+        if meter is not None:  # a defect: the client reads a 500
+            meter.record(500, ports.now() - began, integration_s)
+        raise
+    meter.record(response.status, ports.now() - began, integration_s)
+    return response
 
 
 async def elsewhere(call: Call, ids: Ids, ports: Ports) -> Response:

@@ -5,6 +5,7 @@ from typing import Protocol
 
 import msgspec
 
+from headgate.dataplane.observation import Meter
 from headgate.dataplane.ports import Ports
 from headgate.dataplane.request import Request
 from headgate.dataplane.routing import Routes
@@ -39,6 +40,7 @@ class MethodSnapshot(msgspec.Struct, frozen=True):
     integration: CompiledIntegration
     limit: RateLimit | None
     bucket: Bucket | None
+    meter: Meter  # its own with metricsEnabled, else its side's
 
 
 class Variant(msgspec.Struct, frozen=True):
@@ -51,6 +53,7 @@ class Variant(msgspec.Struct, frozen=True):
     default_endpoint_disabled: bool
     binary_media_types: frozenset[str]
     minimum_compression_size: int | None  # bytes
+    meter: Meter  # of what no method of its own is counted for
 
 
 class StageSnapshot(msgspec.Struct, frozen=True):

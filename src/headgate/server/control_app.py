@@ -17,6 +17,8 @@ from headgate.model.call import Call, Response
 from headgate.server.http1_refusal import DEFECT, body_too_large, new_request_id, refusal_response
 from headgate.server.http1_target import BadTarget, host_name
 from headgate.server.http_limits import HttpLimits
+from headgate.server.metrics_pages import MetricsPages
+from headgate.telemetry.exposition import CONTENT_TYPE
 from headgate.telemetry.log_tail import LogTail
 from headgate.wire.http import HttpRequest
 
@@ -54,12 +56,18 @@ class Server(Protocol):
 
 class ControlApp:
     def __init__(
-        self, dispatcher: Dispatcher, gateway: Callable[[Call], Awaitable[Response]], server: Server, port: int
+        self,
+        dispatcher: Dispatcher,
+        gateway: Callable[[Call], Awaitable[Response]],
+        server: Server,
+        port: int,
+        metrics: MetricsPages,
     ) -> None:
         self._dispatcher = dispatcher
         self._gateway = gateway
         self._server = server
         self._port = str(port)
+        self._metrics = metrics
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -81,6 +89,9 @@ class ControlApp:
         if call is not None and locate(call) is not None:
             response = await self._serve(call)
             await _send(send, response.status, response.headers, response.body)
+            return
+        if path == "/metrics" and scope["method"] in {"GET", "HEAD"}:
+            await _send(send, 200, [(b"content-type", CONTENT_TYPE)], await self._metrics.prometheus())
             return
         request = HttpRequest(
             method=scope["method"],
@@ -127,6 +138,8 @@ class ControlApp:
                 return 200, {"status": "ok", "revision": self._server.revision}
             case "POST", "/_headgate/reset":
                 return 403, {"message": "only a server started with --ephemeral can be reset; this one keeps its data"}
+            case (("GET" | "HEAD"), _) if (sides := await self._metrics.sides(path, query)) is not None:
+                return sides
             case _, ("/_headgate/health" | "/_headgate/reset" | "/_headgate/logs"):
                 return 405, {"message": f"{method} is not answered at {path}"}
             case _:

@@ -8,6 +8,7 @@ import pytest
 
 from headgate.control.publishing import Publisher
 from headgate.dataplane.function_url.published import FunctionUrls
+from headgate.dataplane.observation import Meters
 from headgate.dataplane.snapshot import Stages
 from headgate.dataplane.throttle import Buckets
 from headgate.functions.directory import FunctionDirectory
@@ -32,7 +33,14 @@ class _Node:
         self.directory = FunctionDirectory()
         self.retired: list[tuple[str, str]] = []
         self.publisher = Publisher(
-            self.stages, self.directory, Buckets(), self._retire, self._keep_started, FunctionUrls(), self._poll
+            self.stages,
+            self.directory,
+            Buckets(),
+            Meters(),
+            self._retire,
+            self._keep_started,
+            FunctionUrls(),
+            self._poll,
         )
 
     def _retire(self, version: FunctionVersion) -> None:

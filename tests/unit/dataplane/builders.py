@@ -5,6 +5,7 @@ from typing import Any
 
 from headgate.dataplane.address import Address
 from headgate.dataplane.function_url.published import FunctionUrls
+from headgate.dataplane.observation import Meter, Meters
 from headgate.dataplane.ports import BackendReply, FunctionReply, Origin, Ports
 from headgate.dataplane.request import Ids, Request
 from headgate.dataplane.routing import Routes
@@ -43,6 +44,12 @@ def a_call(
     )
 
 
+def a_meter() -> Meter:
+    meters = Meters()
+    interval = meters.interval(ACCOUNT, REGION, API, "orders", "prod", "dep1", None)
+    return meters.side(interval, is_canary=False)
+
+
 async def _no_integration(request: Request, ports: Ports) -> Reply:
     raise AssertionError("this test calls no integration")
 
@@ -58,6 +65,7 @@ def a_method(path: str = "/pets", http_method: str = "GET") -> MethodSnapshot:
         integration=_no_integration,
         limit=None,
         bucket=None,
+        meter=a_meter(),
     )
 
 
@@ -76,6 +84,7 @@ def a_variant(
         default_endpoint_disabled=False,
         binary_media_types=binary,
         minimum_compression_size=None,
+        meter=a_meter(),
     )
 
 

@@ -8,6 +8,7 @@ import orjson
 import pytest
 
 from headgate.dataplane.compile import CompileError, compile_stage
+from headgate.dataplane.observation import Meters
 from headgate.dataplane.pipeline import serve
 from headgate.dataplane.ports import (
     BackendReply,
@@ -32,7 +33,7 @@ def _stages(definition: Definition, stage: Stage | None = None, canary: Definiti
     stage = stage or a_stage()
     definitions: dict[str, Definition] = {each.deployment_id: each for each in (definition, canary) if each is not None}
     stages = Stages()
-    stages.publish({(API, "prod"): compile_stage(stage, definitions, Buckets())}, frozenset({API}))
+    stages.publish({(API, "prod"): compile_stage(stage, definitions, Buckets(), Meters())}, frozenset({API}))
     return stages
 
 
@@ -83,6 +84,7 @@ def test_the_upper_edge_of_a_canary_s_share_belongs_to_the_base() -> None:
         stage,
         {"dep1": a_definition(("/", _mock())), "dep2": a_definition(("/", _mock()), deployment_id="dep2")},
         Buckets(),
+        Meters(),
     )
 
     assert choose_variant(snapshot, draw=24.999).deployment_id == "dep2"

@@ -1,0 +1,47 @@
+"""What the gateway saw of requests: counts and latencies of one side of a stage, taken from the counters at a flush."""
+
+from headgate.model.metric import Point
+from headgate.model.value import Value
+
+
+class Interval(Value, frozen=True):
+    """A stretch of time in which a stage's deployments and weight did not change.
+
+    Rates of the two sides may be compared within an interval and never across two: the traffic changes meanwhile
+    (releases.md, 3.1).
+    """
+
+    account_id: str
+    region: str
+    api_id: str
+    api_name: str
+    stage_name: str
+    deployment_id: str
+    canary_deployment_id: str | None  # None: the stage had no canary
+    canary_percent: float
+    began_ms: int  # since the epoch
+
+    def goes_on(self, other: "Interval") -> bool:
+        """Whether nothing that an interval is cut at differs."""
+        return (
+            self.deployment_id == other.deployment_id
+            and self.canary_deployment_id == other.canary_deployment_id
+            and self.canary_percent == other.canary_percent
+            and self.api_name == other.api_name
+        )
+
+
+class Observation(Value, frozen=True):
+    """The requests of one meter since it was last read; at least one. `resource` and `method` are "" unless both are
+    counted on their own (metricsEnabled)."""
+
+    interval: Interval
+    is_canary: bool
+    resource: str
+    method: str
+    count: int
+    client_errors: int  # answers of 400 to 499
+    server_errors: int  # of 500 and above
+    throttles: int  # refused by the method's token bucket
+    latency: Point  # milliseconds
+    integration_latency: Point | None  # None: no request got as far

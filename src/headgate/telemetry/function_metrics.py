@@ -1,0 +1,219 @@
+"""AWS/Lambda: Invocations, Errors, Throttles, Duration and ConcurrentExecutions.
+
+By FunctionName; by FunctionName and Resource (the function, or `function:alias`, as it was called); for an alias also
+by ExecutedVersion; and without dimensions, over all functions of an account in a region. A meter stands for one way to
+call one version; all that it costs a call is a look-up and a few increments.
+"""
+
+import time
+from collections.abc import Awaitable, Callable
+from typing import Final, TypeVar
+
+from headgate.model.arn import FunctionRef
+from headgate.model.function import LATEST
+from headgate.model.histogram import bucket_of
+from headgate.model.invocation import Outcome
+from headgate.model.metric import Dimensions, MetricKey, Point, Sample, share_point
+
+NAMESPACE: Final = "AWS/Lambda"
+
+T = TypeVar("T", bound=Outcome)
+
+
+class Concurrency:
+    """How many calls run now, and what each call found when it began."""
+
+    __slots__ = ("now", "seen")
+
+    def __init__(self) -> None:
+        self.now = 0
+        self.seen = _nothing()
+
+    def begin(self) -> None:
+        self.now += 1
+        _record(self.seen, self.now)
+
+
+class FunctionMeter:
+    """The calls of one version by one qualifier."""
+
+    __slots__ = (
+        "_account", "_clock", "_function", "duration", "errors", "invocations", "ref", "throttles", "touched",
+        "version",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        ref: FunctionRef,
+        version: str,
+        function: Concurrency,
+        account: Concurrency,
+        clock: Callable[[], float],
+    ) -> None:
+        self.ref = ref
+        self.version = version
+        self._function = function
+        self._account = account
+        self._clock = clock
+        self.clear()
+
+    async def observe(self, call: Awaitable[T]) -> T:
+        """Await a call and count it. A refused one is a throttle and no invocation, as on Lambda.
+
+        One that outlives its caller is an invocation without a duration: its end is not seen from here.
+        """
+        began = self._clock()
+        self._function.begin()
+        self._account.begin()
+        try:
+            outcome = await call
+        except TimeoutError:
+            self.invocations += 1
+            raise
+        except Exception:
+            self.throttles += 1
+            raise
+        finally:
+            self._function.now -= 1
+            self._account.now -= 1
+            self.touched = True
+        self.invocations += 1
+        if outcome.error is not None:
+            self.errors += 1
+        _record(self.duration, (self._clock() - began) * 1000.0)
+        return outcome
+
+    def refuse(self) -> None:
+        """Count a call that was refused before it could wait for anything."""
+        self.throttles += 1
+        self.touched = True
+
+    def clear(self) -> None:
+        self.invocations = self.errors = self.throttles = 0
+        self.duration = _nothing()
+        self.touched = False
+
+
+class FunctionMeters:
+    """A meter for each way that functions are called."""
+
+    def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:
+        self._clock = clock
+        self._meters: dict[tuple[FunctionRef, str], FunctionMeter] = {}
+        self._functions: dict[FunctionRef, Concurrency] = {}
+        self._accounts: dict[tuple[str, str], Concurrency] = {}
+
+    def __repr__(self) -> str:
+        return f"<FunctionMeters {len(self._meters)} ways to call {len(self._functions)} functions>"
+
+    def of(self, ref: FunctionRef, version: str) -> FunctionMeter:
+        """The meter of calls that name `ref` and run `version`."""
+        meter = self._meters.get((ref, version))
+        if meter is None:
+            function = self._functions.setdefault(ref.unqualified, Concurrency())
+            account = self._accounts.setdefault((ref.account_id, ref.region), Concurrency())
+            meter = self._meters[ref, version] = FunctionMeter(ref, version, function, account, self._clock)
+        return meter
+
+    def take(self) -> "list[Seen]":
+        """What was counted since the last time. Runs on the event loop, as the counting does."""
+        seen: list[Seen] = []
+        for (ref, version), meter in self._meters.items():
+            if meter.touched:
+                seen.append(Seen(ref, version, meter.invocations, meter.errors, meter.throttles, meter.duration))
+                meter.clear()
+        for ref, concurrency in self._functions.items():
+            if concurrency.seen.count:
+                seen.append(Seen(ref, "", 0, 0, 0, _nothing(), concurrency.seen))
+                concurrency.seen = _nothing()
+        for (account_id, region), concurrency in self._accounts.items():
+            if concurrency.seen.count:
+                everything = FunctionRef(account_id=account_id, region=region, name="")
+                seen.append(Seen(everything, "", 0, 0, 0, _nothing(), concurrency.seen))
+                concurrency.seen = _nothing()
+        return seen
+
+
+class Seen:
+    """What one meter, or one count of concurrency, was read at."""
+
+    __slots__ = ("concurrency", "duration", "errors", "invocations", "ref", "throttles", "version")
+
+    def __init__(
+        self,
+        ref: FunctionRef,
+        version: str,
+        invocations: int,
+        errors: int,
+        throttles: int,
+        duration: Point,
+        concurrency: Point | None = None,
+    ) -> None:
+        self.ref = ref
+        self.version = version
+        self.invocations = invocations
+        self.errors = errors
+        self.throttles = throttles
+        self.duration = duration
+        self.concurrency = concurrency
+
+
+def samples_of(all_seen: list[Seen], at: int) -> list[Sample]:
+    """The points of one flush, stamped with the second `at`."""
+    totals: dict[MetricKey, Point] = {}
+    for seen in all_seen:
+        if seen.concurrency is not None:
+            dimensions: Dimensions = (("FunctionName", seen.ref.name),) if seen.ref.name else ()
+            _add(totals, _key(seen.ref, "ConcurrentExecutions", dimensions, "Count"), seen.concurrency)
+            continue
+        calls = seen.invocations
+        points = [
+            ("Invocations", "Count", share_point(calls, calls)),
+            ("Errors", "Count", share_point(calls, seen.errors)),
+        ]
+        asked = calls + seen.throttles
+        points.append(("Throttles", "Count", share_point(asked, seen.throttles)))
+        points.append(("Duration", "Milliseconds", seen.duration))
+        for dimensions in _dimension_sets(seen.ref, seen.version):
+            for name, unit, point in points:
+                if point.count:
+                    _add(totals, _key(seen.ref, name, dimensions, unit), point)
+    return [Sample(key=key, at=at, point=point) for key, point in totals.items()]
+
+
+def _dimension_sets(ref: FunctionRef, version: str) -> list[Dimensions]:
+    function = ("FunctionName", ref.name)
+    resource = ("Resource", f"{ref.name}:{ref.qualifier}" if ref.qualifier else ref.name)
+    sets: list[Dimensions] = [(), (function,), (function, resource)]
+    if ref.qualifier and ref.qualifier != LATEST and not ref.qualifier.isdigit():  # an alias
+        sets.append((("ExecutedVersion", version), function, resource))
+    return sets
+
+
+def _key(ref: FunctionRef, name: str, dimensions: Dimensions, unit: str) -> MetricKey:
+    return MetricKey(
+        account_id=ref.account_id, region=ref.region, namespace=NAMESPACE, name=name, dimensions=dimensions, unit=unit
+    )
+
+
+def _nothing() -> Point:
+    return Point(0, 0.0, float("inf"), float("-inf"), {})
+
+
+def _record(point: Point, value: float) -> None:
+    point.count += 1
+    point.sum += value
+    point.min = min(point.min, value)
+    point.max = max(point.max, value)
+    buckets = point.buckets
+    assert buckets is not None
+    bucket = bucket_of(value)
+    buckets[bucket] = buckets.get(bucket, 0) + 1
+
+
+def _add(totals: dict[MetricKey, Point], key: MetricKey, point: Point) -> None:
+    total = totals.get(key)
+    if total is None:
+        totals[key] = point.copy()
+    else:
+        total.add(point)
