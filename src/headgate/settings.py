@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from headgate.model.value import Value
 
-OWN_SERVICES: Final = ("apigateway", "lambda")
+OWN_SERVICES: Final = ("apigateway", "lambda", "logs")
 
 
 class SettingsError(Exception):
@@ -29,6 +29,7 @@ class Settings(Value, frozen=True):
     account_id: str = "000000000000"  # of requests whose access key names none; 12 digits
     drain_s: float = 20.0  # seconds that running requests have at a stop
     max_environments: int = 10  # execution environments of one function version
+    log_max_mib: int = 1024  # MiB of log events; beyond it the oldest of all groups are deleted
     endpoints: Mapping[str, str] = {}  # other services' endpoints, by signing name
 
 
@@ -70,6 +71,8 @@ def _checked(values: Mapping[str, Any]) -> Settings:
                 read[name] = _integer(name, value, 0, 65535)
             case "max_environments":
                 read[name] = _integer(name, value, 1, 1000)
+            case "log_max_mib":
+                read[name] = _integer(name, value, 16, 1_048_576)
             case "drain_s":
                 read[name] = _number(name, value)
             case "ephemeral":

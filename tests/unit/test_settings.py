@@ -29,6 +29,7 @@ _SAID: dict[str, tuple[str, str, Any]] = {
     "account_id": ("123456789012", 'account_id = "123456789012"', "123456789012"),
     "drain_s": ("2.5", "drain_s = 2.5", 2.5),
     "max_environments": ("3", "max_environments = 3", 3),
+    "log_max_mib": ("64", "log_max_mib = 64", 64),
 }
 
 
@@ -88,6 +89,7 @@ def test_a_home_folder_is_found_by_its_tilde(monkeypatch: pytest.MonkeyPatch) ->
         ({"port": 80.5}, "port is 80.5; give an integer from 0 to 65535"),
         ({"port": 8080}, "port and gateway_port are both 8080; they must differ"),
         ({"max_environments": 0}, "max_environments is 0; give an integer from 1 to 1000"),
+        ({"log_max_mib": 15}, "log_max_mib is 15; give an integer from 16 to 1048576"),
         ({"drain_s": "soon"}, "drain_s is 'soon'; give seconds from 0 to 3600"),
         ({"drain_s": "nan"}, "drain_s is 'nan'; give seconds from 0 to 3600"),
         ({"ephemeral": "perhaps"}, "ephemeral is 'perhaps'; give true or false"),
@@ -109,6 +111,7 @@ def test_a_home_folder_is_found_by_its_tilde(monkeypatch: pytest.MonkeyPatch) ->
         ({"endpoints": {"s3": "http://[::1"}}, "endpoints.s3 is 'http://[::1'; give a URL such as"),
         ({"endpoints": {"s3": "http://a:99999"}}, "endpoints.s3 is 'http://a:99999'; give a URL such as"),
         ({"endpoints": {"lambda": "http://a"}}, "endpoints.lambda: lambda is Headgate's own"),
+        ({"endpoints": {"logs": "http://a"}}, "endpoints.logs: logs is Headgate's own"),
         ({"endpoints": {"apigateway": "http://a"}}, "endpoints.apigateway: apigateway is Headgate's own"),
     ],
     ids=lambda value: None if isinstance(value, dict) else str(value).partition(";")[0],

@@ -20,6 +20,7 @@ from headgate.functions.outcomes import StartFailure
 from headgate.functions.parent import RUNTIME_DIR, SITE_PACKAGES, Parent, Settings
 from headgate.functions.pool import GROW_AFTER_S, Pool
 from headgate.functions.variables import function_variables
+from headgate.model.arn import log_group_arn
 from headgate.model.invocation import FunctionSpec
 
 _log = logging.getLogger(__name__)
@@ -58,6 +59,7 @@ class Function:
         self.spec = spec
         self.environments: dict[int, EnvironmentProcess] = {}
         self._host = host
+        self._log_group_arn = log_group_arn(spec.region, spec.account_id, spec.log_group)
         self._limits = host.limits
         self._loop = asyncio.get_running_loop()
         self._pool: Pool[EnvironmentProcess, PendingCall] = Pool(
@@ -169,7 +171,7 @@ class Function:
     def _start_environment(self) -> None:
         number = self._host.next_number()
         stream = log_stream_name(self.spec.version, uuid4().hex, time.time())
-        log = EnvironmentLog(self._host.logs, self.spec.log_group, stream)
+        log = EnvironmentLog(self._host.logs, self._log_group_arn, stream)
         log.write(f"INIT_START Runtime Version: python:{platform.python_version()}")
         environment = EnvironmentProcess(number, self.spec, log, self._limits, self)
         self.environments[number] = environment
