@@ -18,7 +18,12 @@ import botocore
 from botocore.loaders import Loader
 
 MODELLED: Final = ("apigateway", "cloudwatch", "lambda", "logs", "sts", "xray")
-TYPED: Final = {"apigateway": "apigateway", "lambda": "lambda_", "logs": "logs", "sts": "sts"}  # service -> module of its shapes
+TYPED: Final = {
+    "apigateway": "apigateway",
+    "lambda": "lambda_",
+    "logs": "logs",
+    "sts": "sts",
+}  # service -> module of its shapes
 WIRE: Final = Path(__file__).resolve().parents[1] / "src" / "headgate" / "wire"
 
 # What the codecs read. Everything else (prose, endpoint rules, client-side hints) stays behind.

@@ -3,11 +3,13 @@
 import sqlite3
 import time
 from collections.abc import Iterable, Sequence
+from itertools import islice
 from typing import Final, NamedTuple
 
 from headgate.telemetry.log_database import used_bytes
 
 EVENT_OVERHEAD_BYTES: Final = 26  # what CloudWatch Logs counts for an event beside its message
+_PIECE: Final = 500  # lines
 _MAX_KNOWN: Final = 20_000  # streams whose ids are remembered
 
 Line = tuple[str, str, int, str]
@@ -50,6 +52,14 @@ class EventWriter:
 
     def write_lines(self, lines: Iterable[Line], now_ms: int) -> list[Written]:
         """Lines of any groups and streams; those that are not there are made."""
+        written: list[Written] = []
+        left = iter(lines)
+        # In pieces: sorting a whole second's lines at once would hold the interpreter's lock for milliseconds.
+        while piece := list(islice(left, _PIECE)):
+            written += self._write_piece(piece, now_ms)
+        return written
+
+    def _write_piece(self, lines: Sequence[Line], now_ms: int) -> list[Written]:
         by_stream: dict[tuple[str, str], list[tuple[int, str]]] = {}
         for group, stream, timestamp_ms, message in lines:
             key = (group, stream)

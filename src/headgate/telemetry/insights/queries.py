@@ -13,7 +13,8 @@ import orjson
 
 QUERY_S: Final = 60.0  # that a query may take
 MAX_RUNNING: Final = 10  # queries at a time; others wait
-MAX_KEPT: Final = 100  # queries whose results are kept, running ones not counted
+MAX_KEPT: Final = 100  # queries that are known, those that wait and run among them
+MAX_KEPT_BYTES: Final = 64 * 1024 * 1024  # of results
 
 
 class RanQuery:
@@ -28,6 +29,7 @@ class RanQuery:
         self.status = "Scheduled"
         self.results: list[list[tuple[str, str]]] = []
         self.matched = self.scanned = self.bytes = 0
+        self.size = 0  # bytes of its results
         self.task: asyncio.Task[None] | None = None
 
     def __repr__(self) -> str:
@@ -75,9 +77,7 @@ class Queries:
             "limit": limit,
         }
         self._queries[query.id] = query
-        over = [each.id for each in self._queries.values() if each.is_over]
-        for query_id in over[: max(len(over) - MAX_KEPT, 0)]:
-            del self._queries[query_id]
+        self._forget_oldest()
         query.task = asyncio.get_running_loop().create_task(self._run(query, request))
         return query
 
@@ -127,4 +127,16 @@ class Queries:
             read = orjson.loads(answer)
             query.results = read["results"]
             query.matched, query.scanned, query.bytes = read["matched"], read["scanned"], read["bytes"]
+            query.size = len(answer)
             query.status = "Complete"
+            self._forget_oldest()
+
+    def _forget_oldest(self) -> None:
+        """Down to the bounds; the newest stays in any case."""
+        size = sum(query.size for query in self._queries.values())
+        for query in list(self._queries.values())[:-1]:
+            if len(self._queries) <= MAX_KEPT and size <= MAX_KEPT_BYTES:
+                return
+            if query.is_over:
+                size -= query.size
+                del self._queries[query.id]

@@ -169,10 +169,10 @@ class _Parser:
 
     def _parse_command(self) -> Step:
         scanner = self._scanner
-        source: Expression = lambda record: record.get("@message")  # noqa: E731  the default of what is parsed
+        source = "@message"
         start = scanner.next.start
         if scanner.next.kind in {"word", "field"}:
-            source = ExpressionParser(scanner).parse()
+            source = self._name()  # a field and no expression: what follows may begin with a slash
         expression = scanner.took_regex()
         if expression is not None:
             pattern = compile_regex(expression, scanner)
@@ -207,10 +207,10 @@ def _fields(made: list[Named]) -> Step:
     return run
 
 
-def _parse(source: Expression, pattern: re.Pattern[str], names: list[tuple[str, int]]) -> Step:
+def _parse(source: str, pattern: re.Pattern[str], names: list[tuple[str, int]]) -> Step:
     def run(records: Iterable[Record]) -> Iterator[Record]:
         for record in records:
-            found = pattern.search(text_of(source(record)))
+            found = pattern.search(text_of(record.get(source)))
             if found is not None:
                 for name, group in names:
                     record.set(name, found[group])

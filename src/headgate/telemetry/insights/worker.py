@@ -17,10 +17,13 @@ from headgate.telemetry.insights.values import Record, Time
 from headgate.telemetry.log_database import open_for_reading
 
 MEMORY_BYTES: Final = 1024 * 1024 * 1024
+CPU_S: Final = 120
+RESULT_BYTES: Final = 8 * 1024 * 1024  # of the values in an answer; rows beyond are left out
 
 
 def main() -> None:
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
+    resource.setrlimit(resource.RLIMIT_CPU, (CPU_S, CPU_S))  # for when nobody is left to end it
     request = orjson.loads(sys.stdin.buffer.read())
     sys.stdout.buffer.write(orjson.dumps(run(request)))
 
@@ -31,10 +34,14 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
     scanned = {"records": 0, "bytes": 0}
     rows, matched = query.run(_records(request, scanned), request["limit"])
     results = []
+    size = 0
     for record in rows:
         row = query.row(record)
         if not query.is_aggregate:
             row.append(("@ptr", record.get("@ptr")))
+        size += sum(len(value) for _, value in row)
+        if size > RESULT_BYTES:
+            break
         results.append(row)
     return {"results": results, "matched": matched, "scanned": scanned["records"], "bytes": scanned["bytes"]}
 
