@@ -1,13 +1,15 @@
 """CloudWatch Logs through boto3."""
 
+import base64
 import json
 import time
 from typing import Any
 from uuid import uuid4
 
 import pytest
+from botocore.exceptions import ClientError
 
-from support.apis import Refused, fields, refusal
+from support.apis import Refused, fields, refusal, status
 from support.functions import create_function
 from support.server import RunningServer
 
@@ -620,6 +622,45 @@ def test_a_query_that_would_run_for_ever_is_stopped_and_harms_nobody(group: Grou
     assert group.client.stop_query(queryId=query)["success"] is True
 
     assert group.client.get_query_results(queryId=query)["status"] == "Cancelled"
+
+
+def _token(text: str) -> str:
+    return base64.urlsafe_b64encode(text.encode()).decode()
+
+
+_BIG = 2**63 - 1
+
+
+@pytest.mark.parametrize(
+    ("operation", "options"),
+    [
+        ("get_log_events", {"startTime": _BIG, "endTime": _BIG, "logStreamName": "s"}),
+        ("filter_log_events", {"startTime": _BIG, "endTime": _BIG}),
+        ("filter_log_events", {"nextToken": _token("head:" + "9" * 56)}),
+        ("filter_log_events", {"nextToken": _token("head:\u00b2")}),
+        ("describe_log_streams", {"nextToken": _token("name:\0"), "descending": True}),
+        ("describe_log_streams", {"nextToken": _token(f"time:{10**30}/1"), "orderBy": "LastEventTime"}),
+        ("describe_metric_filters", {"nextToken": _token("metric-filters:x")}),
+        ("describe_subscription_filters", {"nextToken": "\u00e4"}),
+        ("start_query", {"startTime": _BIG, "endTime": _BIG, "queryString": "limit 1"}),
+        ("put_log_events", {"logStreamName": "s", "logEvents": [{"timestamp": _BIG, "message": "a\0b"}]}),
+    ],
+    ids=str,
+)
+def test_no_time_and_no_token_fails_the_server(group: Group, operation: str, options: Any) -> None:
+    try:
+        answer = getattr(group.client, operation)(logGroupName=group.name, **options)
+    except ClientError as error:
+        answer = error.response
+
+    assert status(answer) in {200, 400}
+
+
+@pytest.mark.parametrize("pointer", [str(10**30), str(-(10**30)), "x", ""])
+def test_a_pointer_to_no_record_is_refused(group: Group, pointer: str) -> None:
+    refused = refusal(group.client.get_log_record, logRecordPointer=_token(pointer))
+
+    assert refused.status == 400
 
 
 def test_an_operation_that_is_not_there_is_refused_and_not_sent_to_the_bridge(server: RunningServer) -> None:

@@ -100,7 +100,7 @@ async def filter_log_events(
         group = requested_group(connection, scope, request)
         window = Window(
             start_ms=max(request.get("startTime", 0), kept_from_ms(group, now)),
-            end_ms=request.get("endTime", _LATEST) + 1,  # events at this time are included
+            end_ms=min(request.get("endTime", _LATEST), _LATEST) + 1,  # events at this time are included
             after=BEGINNING if newest or position is None else position,
             before=position if newest and position is not None else END,
         )

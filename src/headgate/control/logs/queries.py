@@ -1,6 +1,7 @@
 """Logs Insights: queries are started, asked for, and stopped."""
 
 import base64
+import re
 import sqlite3
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
@@ -55,7 +56,7 @@ async def get_query_results(
 ) -> Mapping[str, Any]:
     query = _find(ports, scope, request["queryId"])
     position = decode_token(request.get("nextToken"), "results") or "0"
-    if not position.isdigit():
+    if not re.fullmatch(r"[0-9]{1,9}", position):
         raise bad_token()
     start = int(position)
     shown = query.results[start : start + (request.get("maxItems") or MAX_ROWS)]
@@ -129,7 +130,7 @@ async def get_log_record(
             "SELECT e.timestamp_ms, e.ingested_ms, e.message, s.name, g.account_id || ':' || g.name FROM event e "
             "JOIN log_stream s ON s.id = e.stream_id JOIN log_group g ON g.id = e.group_id "
             "WHERE e.id = ? AND g.account_id = ? AND g.region = ?",
-            (min(event_id, 1 << 62), scope.account_id, scope.region),
+            (min(max(event_id, 0), 1 << 62), scope.account_id, scope.region),
         ).fetchone()
         if row is None:
             raise not_found("log record")

@@ -1,5 +1,6 @@
 """Log streams."""
 
+import re
 import sqlite3
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
@@ -93,10 +94,10 @@ def _by_time(
 ) -> list[Row]:
     """Streams without an event stand at the time that they were created."""
     beyond, order = ("<", "DESC") if descending else (">", "ASC")
-    try:
-        at_ms, stream_id = (int(part) for part in position.split("/")) if position else (-1, -1)
-    except ValueError as error:
-        raise bad_token() from error
+    found = re.fullmatch(r"([0-9]{1,18})/([0-9]{1,18})", position)
+    if position and found is None:
+        raise bad_token()
+    at_ms, stream_id = (int(found[1]), int(found[2])) if found is not None else (-1, -1)
     return connection.execute(
         f"SELECT {_COLUMNS} FROM log_stream WHERE group_id = ? "
         f"AND (? < 0 OR (coalesce(last_ms, created_ms), id) {beyond} (?, ?)) "
