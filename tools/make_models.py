@@ -22,6 +22,7 @@ TYPED: Final = {
     "apigateway": "apigateway",
     "cloudwatch": "cloudwatch",
     "lambda": "lambda_",
+    "logs": "logs",
     "sts": "sts",
 }  # service -> module of its shapes
 WIRE: Final = Path(__file__).resolve().parents[1] / "src" / "headgate" / "wire"

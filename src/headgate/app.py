@@ -12,6 +12,7 @@ import random
 import shutil
 import signal
 import socket
+import sqlite3
 import tempfile
 import time
 from collections.abc import Callable, Coroutine, Iterator, Mapping
@@ -24,7 +25,7 @@ from typing import Any, Final
 import uvicorn
 
 from headgate import __version__
-from headgate.control import apigateway, cloudwatch, lambda_, sts
+from headgate.control import apigateway, cloudwatch, lambda_, logs, sts
 from headgate.control.code_links import CodeLinks
 from headgate.control.dispatch import Dispatcher, OwnService
 from headgate.control.function_service import FunctionService
@@ -45,7 +46,7 @@ from headgate.dataplane.throttle import Buckets
 from headgate.functions import isolation
 from headgate.functions.directory import FunctionDirectory
 from headgate.functions.runtime import FunctionRuntime, RuntimeLimits, Runtimes
-from headgate.model.arn import FunctionRef
+from headgate.model.arn import FunctionRef, parse_function_arn
 from headgate.model.call import Call, Response
 from headgate.model.event_source import EventSourceMapping
 from headgate.model.function import FunctionVersion
@@ -70,8 +71,15 @@ from headgate.store.sealing import Sealed
 from headgate.store.sqlite import SqliteStore
 from headgate.telemetry import function_metrics, gateway_metrics
 from headgate.telemetry.exposition import Totals
-from headgate.telemetry.log_files import LogFiles
+from headgate.telemetry.insights.queries import Queries
+from headgate.telemetry.log_buffer import LogBuffer
+from headgate.telemetry.log_database import LogDatabaseError
+from headgate.telemetry.log_deliveries import Deliveries
+from headgate.telemetry.log_filters import Observed
+from headgate.telemetry.log_store import Busy, LogBounds, LogStore
 from headgate.telemetry.log_tail import LogTail
+from headgate.telemetry.log_writing import now_ms
+from headgate.telemetry.metric_sink import MetricSink, NoMetrics
 from headgate.wire.services import load
 
 _log = logging.getLogger("headgate")
@@ -81,7 +89,9 @@ _GC_THRESHOLDS: Final = (20_000, 20, 50)
 _BACKLOG: Final = 2_048  # connections that wait to be accepted
 _ENDPOINT_ANSWER_BYTES: Final = 256 * 1024 * 1024  # objects of S3 are larger than what an API's backend may answer
 _LONG_POLL_S: Final = 5  # that a receive waits for a message: a stop waits for it too
-
+_MIB: Final = 1024 * 1024
+_EPHEMERAL_GROUP_MIB: Final = 64  # of events that a log group keeps with --ephemeral
+_LOG_SWEEP_S: Final = 10.0
 _LEFT_CALLS_S: Final = 5.0  # at most, at a stop, for function calls whose clients are gone
 
 
@@ -146,8 +156,9 @@ class Server:
         place = isolation.workplace(self._root, isolated)
         self._store = SqliteStore(self._folder.database, self._publisher.prepare, durable=not settings.ephemeral)
         self._store.sealing = Sealed(await self._key())
-        self._logs = LogFiles(self._root / "logs")
-        self.log_tail = LogTail(self._logs)
+        self._metric_sink: MetricSink = NoMetrics()
+        self._start_logs()
+        self.log_tail = LogTail(self._log_buffer)
         self._runtime = FunctionRuntime(
             work_dir=place / "run",
             logs=self.log_tail,
@@ -191,6 +202,7 @@ class Server:
         in_use = await self._store.write(delete_old_code)
         await asyncio.to_thread(discard_old_folders, place / "code", in_use)
         self._housekeeping = asyncio.create_task(self._delete_old_code())
+        self._log_sweeps = asyncio.create_task(self._sweep_logs())
 
         if self._directory:
             self._runtime.start_spare()  # the first call of a function after a restart then need not wait for one
@@ -223,6 +235,7 @@ class Server:
         """Take nothing new, answer what was taken, end every process, close the store."""
         self._housekeeping.cancel()
         self.log_tail.close()
+        self._log_sweeps.cancel()
         self._control.should_exit = True
         left_s = min(self.settings.drain_s, _LEFT_CALLS_S)
         await asyncio.gather(
@@ -232,7 +245,7 @@ class Server:
         await self._runtime.close()
         self._http.close()
         self._endpoint_http.close()
-        await self._logs.close()
+        await self._close_logs()
         await self._metrics.close()
         self._bridge.close()
         self._store.close()
@@ -263,6 +276,8 @@ class Server:
         """Back to empty, the bridge included. Only an ephemeral server is asked to."""
         await self._store.write(lambda tx: tx.clear())
         self._events.clear()
+        await self._log_buffer.flush()
+        await self._log_store.clear()
         await self._bridge.reset()
         await self._metrics.clear()
 
@@ -290,6 +305,45 @@ class Server:
         digest = self._code_links.opened_by(path, query, time.time())
         return None if digest is None else await self._store.read(lambda tx: tx.get_blob(digest))
 
+    def _start_logs(self) -> None:
+        settings = self.settings
+        bounds = LogBounds(settings.log_max_mib * _MIB, _EPHEMERAL_GROUP_MIB * _MIB if settings.ephemeral else None)
+        try:
+            self._log_store = LogStore(
+                self._root / "logs.db", bounds=bounds, durable=not settings.ephemeral, observed=self._observe_logs
+            )
+        except LogDatabaseError as error:
+            raise StartError(str(error)) from error
+        self._log_buffer = LogBuffer(self._log_store, self._metric_sink)
+        self._log_buffer.start()
+        self._log_deliveries = Deliveries(self._deliver_logs)
+        self._log_queries = Queries(self._log_store.database)
+
+    def _observe_logs(self, observed: Observed) -> None:
+        """What metric filters and subscription filters made of new events."""
+        for value in observed.metrics:
+            self._metric_sink.put(*value)
+        self._log_deliveries.put(observed.deliveries)
+
+    async def _deliver_logs(self, function_arn: str, payload: bytes) -> None:
+        function = parse_function_arn(function_arn)
+        if function is not None:
+            await self._function_service.invoke_by_hand(function, payload, client_context="", want_log_tail=False)
+
+    async def _sweep_logs(self) -> None:
+        while True:
+            await asyncio.sleep(_LOG_SWEEP_S)
+            try:
+                await self._log_store.sweep(now_ms())
+            except (Busy, sqlite3.Error) as error:
+                _log.warning("old log events are not deleted: %s", error)
+
+    async def _close_logs(self) -> None:
+        await self._log_deliveries.close()
+        await self._log_queries.close()
+        await self._log_buffer.close()
+        self._log_store.close()
+
     def _retire(self, version: FunctionVersion) -> None:
         self._function_service.retire(version)
 
@@ -310,7 +364,7 @@ class Server:
 
     async def _start_control(self) -> None:
         dispatcher = Dispatcher(
-            services=load(("apigateway", "lambda", "cloudwatch", "sts")),
+            services=load(("apigateway", "lambda", "cloudwatch", "logs", "sts")),
             own={
                 "apigateway": OwnService(apigateway.OPERATIONS),
                 "lambda": OwnService(
@@ -328,6 +382,10 @@ class Server:
                     ),
                 ),
                 "cloudwatch": OwnService(cloudwatch.OPERATIONS, ports=self._metrics, bridged=cloudwatch.BRIDGED),
+                "logs": OwnService(
+                    logs.OPERATIONS,
+                    ports=_LogsPorts(self._log_store, self._log_buffer, self._log_queries, self._directory),
+                ),
                 "sts": OwnService(sts.OPERATIONS, bridged_otherwise=True),
             },
             store=self._store,
@@ -427,6 +485,16 @@ class _LambdaPorts:
 
     async def call_aws(self, service: str, operation: str, params: Mapping[str, Any], scope: Scope) -> dict[str, Any]:
         return await call_aws(self._bridge, service, operation, params, scope)
+
+
+class _LogsPorts:
+    """What CloudWatch Logs' operations work on; see `control.logs.ports`."""
+
+    def __init__(self, store: LogStore, buffer: LogBuffer, queries: Queries, directory: FunctionDirectory) -> None:
+        self.logs: Final = store
+        self.buffer: Final = buffer
+        self.queries: Final = queries
+        self.may_deliver: Final = directory.permits_logs
 
 
 class _ControlListener(uvicorn.Server):

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from headgate.model.value import Value
 
-OWN_SERVICES: Final = ("apigateway", "lambda", "monitoring")
+OWN_SERVICES: Final = ("apigateway", "lambda", "logs", "monitoring")
 
 
 class SettingsError(Exception):
@@ -38,6 +38,7 @@ class Settings(Value, frozen=True):
     key: str = ""  # what secrets are encrypted with: 32 bytes in base64 or hexadecimal; from the environment alone
     key_file: Path | None = None  # holds such a key; without either it is `key` in the data folder
     function_url_key: str = ""  # "{access key}:{secret key}" that signs for function URLs of type AWS_IAM; "" for none
+    log_max_mib: int = 1024  # MiB of log events; beyond it the oldest of all groups are deleted
     endpoints: Mapping[str, str] = {}  # other services' endpoints, by signing name
     interpreters: Mapping[str, str] = {}  # programs that run functions, by runtime
 
@@ -92,6 +93,8 @@ def _checked(values: Mapping[str, Any]) -> Settings:
                 read[name] = _integer(name, value, 1, 1_000_000)
             case "event_retry_s":
                 read[name] = _delays(name, value)
+            case "log_max_mib":
+                read[name] = _integer(name, value, 16, 1_048_576)
             case "drain_s":
                 read[name] = _number(name, value)
             case "ephemeral":

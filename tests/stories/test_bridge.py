@@ -236,7 +236,6 @@ def handle(event, context):
 _NOT_THERE: list[tuple[str, str, dict[str, Any]]] = [
     ("snowball", "list_jobs", {}),  # a service that moto does not have
     ("sns", "put_data_protection_policy", {"ResourceArn": "arn", "DataProtectionPolicy": "{}"}),  # query
-    ("cloudwatch", "list_metric_streams", {}),  # json or cbor
     ("dynamodb", "list_contributor_insights", {}),  # json
     ("medialive", "list_offerings", {}),  # rest-json, without a path of that name
     ("cloudfront", "list_streaming_distributions", {}),  # rest-xml

@@ -36,6 +36,7 @@ _SAID: dict[str, tuple[str, str, Any]] = {
     "event_retry_s": ("0.5, 2", "event_retry_s = [0.5, 2]", (0.5, 2.0)),
     "key_file": ("/run/secrets/key", 'key_file = "/run/secrets/key"', Path("/run/secrets/key")),
     "function_url_key": ("AKID:secret", 'function_url_key = "AKID:secret"', "AKID:secret"),
+    "log_max_mib": ("64", "log_max_mib = 64", 64),
 }
 
 
@@ -136,6 +137,7 @@ def test_a_home_folder_is_found_by_its_tilde(monkeypatch: pytest.MonkeyPatch) ->
         ({"event_retry_s": 60}, "event_retry_s is 60; give two numbers of seconds, such as 60,120"),
         ({"event_retry_s": "60"}, "event_retry_s is '60'; give two numbers of seconds, such as 60,120"),
         ({"event_retry_s": "1,soon"}, "event_retry_s is 'soon'; give seconds from 0 to 3600"),
+        ({"log_max_mib": 15}, "log_max_mib is 15; give an integer from 16 to 1048576"),
         ({"drain_s": "soon"}, "drain_s is 'soon'; give seconds from 0 to 3600"),
         ({"drain_s": "nan"}, "drain_s is 'nan'; give seconds from 0 to 3600"),
         ({"ephemeral": "perhaps"}, "ephemeral is 'perhaps'; give true or false"),
@@ -161,6 +163,7 @@ def test_a_home_folder_is_found_by_its_tilde(monkeypatch: pytest.MonkeyPatch) ->
         ({"endpoints": {"s3": "http://[::1"}}, "endpoints.s3 is 'http://[::1'; give a URL such as"),
         ({"endpoints": {"s3": "http://a:99999"}}, "endpoints.s3 is 'http://a:99999'; give a URL such as"),
         ({"endpoints": {"lambda": "http://a"}}, "endpoints.lambda: lambda is Headgate's own"),
+        ({"endpoints": {"logs": "http://a"}}, "endpoints.logs: logs is Headgate's own"),
         ({"endpoints": {"apigateway": "http://a"}}, "endpoints.apigateway: apigateway is Headgate's own"),
     ],
     ids=lambda value: None if isinstance(value, dict) else str(value).partition(";")[0],

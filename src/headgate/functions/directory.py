@@ -6,7 +6,7 @@ import msgspec
 from msgspec.structs import replace
 
 from headgate.functions.concurrency import ACCOUNT_LIMIT, Gate, Gates
-from headgate.functions.permission import permits
+from headgate.functions.permission import LOGS, permits
 from headgate.model.arn import FunctionRef
 from headgate.model.event import MAX_AGE_S, MAX_RETRIES, EventInvokeConfig, EventPolicy
 from headgate.model.function import LATEST, Alias, FunctionVersion, PolicyStatement, choose_version
@@ -84,6 +84,14 @@ class FunctionDirectory:
     def resolve(self, ref: FunctionRef, draw: float) -> FunctionVersion | None:
         function = self._functions.get((ref.account_id, ref.region, ref.name))
         return None if function is None else function.resolve(ref.qualifier, draw)
+
+    def permits_logs(self, ref: FunctionRef, log_group_arn: str) -> bool:
+        """Whether CloudWatch Logs may call it for this group; not memorized, for it is asked once per subscription."""
+        function = self._functions.get((ref.account_id, ref.region, ref.name))
+        if function is None or function.resolve(ref.qualifier, 0.0) is None:
+            return False
+        statements = function.policies.get("" if ref.qualifier == LATEST else ref.qualifier, ())
+        return any(permits(statement, log_group_arn, LOGS) for statement in statements)
 
     def permits(self, ref: FunctionRef, source_arns: tuple[str, ...]) -> bool:
         """Whether API Gateway may call this function, version or alias from one of these ARNs.

@@ -25,6 +25,7 @@ from headgate.functions.runtime_api_environment import RuntimeApiEnvironment
 from headgate.functions.runtimes import Launch
 from headgate.functions.sandbox import SITE_PACKAGES
 from headgate.functions.variables import function_variables
+from headgate.model.arn import log_group_arn
 from headgate.model.invocation import FunctionSpec
 from headgate.model.provisioned import Provisioned
 
@@ -68,6 +69,7 @@ class Function:
         self._launch = launch
         self.environments: dict[int, EnvironmentProcess] = {}
         self._host = host
+        self._log_group_arn = log_group_arn(spec.region, spec.account_id, spec.log_group)
         self._limits = host.limits
         self._loop = asyncio.get_running_loop()
         self._pool: Pool[EnvironmentProcess, PendingCall] = Pool(
@@ -210,7 +212,7 @@ class Function:
     def _start_environment(self) -> None:
         number = self._host.next_number()
         stream = log_stream_name(self.spec.version, uuid4().hex, time.time())
-        log = EnvironmentLog(self._host.logs, self.spec.log_group, stream)
+        log = EnvironmentLog(self._host.logs, self._log_group_arn, stream)
         log.write(f"INIT_START Runtime Version: {self._launch.version}")
         kind = RuntimeApiEnvironment if self._launch.program else EnvironmentProcess
         environment = kind(number, self.spec, log, self._limits, self)

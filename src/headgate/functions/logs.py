@@ -19,7 +19,10 @@ class LogSink(Protocol):
     """Where functions' logs go."""
 
     def write(self, group: str, stream: str, timestamp_ms: int, line: str) -> None:
-        """Take one event, without the line feed at its end. It may hold line feeds of its own."""
+        """Take one event, without the line feed at its end. It may hold line feeds of its own.
+
+        `group` is the ARN of the log group, without `:*`.
+        """
         ...
 
 

@@ -68,6 +68,11 @@ def parse_function_name(text: str) -> FunctionRef | None:
     )
 
 
+def log_group_arn(region: str, account_id: str, name: str) -> str:
+    """Without the `:*` that CloudWatch Logs shows after some."""
+    return f"arn:aws:logs:{region}:{account_id}:log-group:{name}"
+
+
 def rest_api_arn(region: str, api_id: str) -> str:
     """The control-plane ARN of a REST API; it carries no account (aws-semantics section 0)."""
     return f"arn:aws:apigateway:{region}::/restapis/{api_id}"

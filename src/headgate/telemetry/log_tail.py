@@ -1,6 +1,6 @@
 """Function logs as they come, for whoever follows them: `headgate dev` asks for them by `GET /_headgate/logs`.
 
-Lines pass through to the files. Those of a group that somebody follows are kept for a while too, so that a client that
+Lines pass through to the store. Those of a group that somebody follows are kept for a while too, so that a client that
 asks again and again misses none.
 """
 
@@ -43,7 +43,10 @@ class LogTail:
 
     def write(self, group: str, stream: str, timestamp_ms: int, line: str) -> None:
         self._sink.write(group, stream, timestamp_ms, line)
-        if self._groups and (followed := self._groups.get(group)) is not None:
+        if not self._groups:
+            return
+        group = group.rpartition(":log-group:")[2]  # the sink is told the ARN; who follows knows the name
+        if (followed := self._groups.get(group)) is not None:
             if time.monotonic() - followed.asked_at > FORGET_S:
                 del self._groups[group]
             else:

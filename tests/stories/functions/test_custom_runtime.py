@@ -264,17 +264,22 @@ except MemoryError: answer = "refused"
     run(story())
 
 
+def _ignored(status: list[str]) -> int:
+    """The signals that a process ignores, without those that the C library keeps for itself."""
+    line = next(line for line in status if line.startswith("SigIgn"))
+    return int(line.split()[1], 16) & (1 << 31) - 1
+
+
 def test_signals_are_as_a_program_expects_them(run: Fixture, stage: Fixture) -> None:
     async def story() -> None:
         async with stage() as at:
             status = await at.answer(program(at), 'answer = open("/proc/self/status").read()')
 
-            ignored = next(line for line in status.splitlines() if line.startswith("SigIgn"))
             # Of those of Python itself, which this program is: SIGPIPE and SIGXFSZ.
-            assert int(ignored.split()[1], 16) == 1 << signal.SIGPIPE - 1 | 1 << signal.SIGXFSZ - 1
+            assert _ignored(status.splitlines()) == 1 << signal.SIGPIPE - 1 | 1 << signal.SIGXFSZ - 1
             shell = bootstrap(at, "#!/bin/sh\ngrep SigIgn /proc/self/status\nexit 1\n")
             await at.failure(shell)
-            assert "SigIgn:\t0000000000000000" in at.logs.lines
+            assert _ignored(at.logs.lines) == 0
 
     run(story())
 

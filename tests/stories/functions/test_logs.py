@@ -39,7 +39,9 @@ def test_the_log_of_two_calls_reads_as_lambda_s(run: Fixture, stage: Fixture) ->
                 "END RequestId: two",
                 f"REPORT RequestId: two\t{report}",
             ]
-            assert {event[:1] for event in at.logs.events} == {("/aws/lambda/fn",)}
+            assert {event[:1] for event in at.logs.events} == {
+                ("arn:aws:logs:eu-west-1:000000000000:log-group:/aws/lambda/fn",)
+            }
             [stream] = {event[1] for event in at.logs.events}
             assert re.fullmatch(r"\d{4}/\d\d/\d\d/\[\$LATEST\][0-9a-f]{32}", stream)
 
