@@ -2,7 +2,7 @@
 
 import asyncio
 import sys
-from typing import Final
+from typing import Final, cast
 
 import httptools
 import uvloop
@@ -16,8 +16,7 @@ _ANSWER: Final = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-
 
 class _Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's is none by its class
         self._parser = httptools.HttpRequestParser(self)
 
     def data_received(self, data: bytes) -> None:
