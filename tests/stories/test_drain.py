@@ -22,7 +22,7 @@ import time, urllib.request
 
 def handle(event, context):
     urllib.request.urlopen(event["stageVariables"]["backend"] + "/echo/called").close()
-    time.sleep(0.3)
+    time.sleep(1.5)
     return {"statusCode": 200, "body": "slow"}
 """
 
@@ -34,7 +34,7 @@ def backend() -> Iterator[Backend]:
 
 
 def _slow_api(server: RunningServer, backend: Backend) -> Api:
-    """/mock answers at once, /function after 0.3 s, /backend when the backend is released."""
+    """/mock answers at once, /function after 1.5 s, /backend when the backend is released."""
     api = Api(server)
     api.mock(api.resource("mock"), body="quick")
     api.function(api.resource("function"), create_function(server, "slow", _SLOW, Timeout=60))
@@ -113,7 +113,7 @@ def test_a_call_of_the_control_plane_is_answered_after_sigterm(tmp_path: Path, b
 def test_a_stop_waits_for_no_request_longer_than_drain_s(tmp_path: Path, backend: Backend) -> None:
     with running(*data_options(tmp_path), environment={"HEADGATE_DRAIN_S": "0.3"}) as server:
         api = _slow_api(server, backend)
-        create_function(server, "hangs", _SLOW.replace("0.3", "600"), Timeout=900)
+        create_function(server, "hangs", _SLOW.replace("1.5", "600"), Timeout=900)
         event = f'{{"stageVariables": {{"backend": "{backend.url}"}}}}'
 
         def act(number: int) -> Any:

@@ -105,9 +105,9 @@ class Story:
         return list(await self.store.read(lambda tx: tx.event_heads()))
 
     async def settled(self) -> None:
-        """Until no event is left."""
+        """Until no event is left: none stored, and none counted, which comes a moment later."""
         async with asyncio.timeout(30):
-            while await self.stored():
+            while await self.stored() or not repr(self.queue).startswith("<EventQueue 0 events"):
                 pass
 
     async def until(self, holds: Callable[[], bool]) -> None:
