@@ -264,7 +264,7 @@ def handle(event, context):
     return {"statusCode": 200, "body": "alive"}
 """
     api = Api(server)
-    arn = create_function(server, "mixed", source, MemorySize=128)
+    arn = create_function(server, "mixed", source, MemorySize=128, Timeout=30)
     for path in ("crash", "eat", "live"):
         api.function(api.resource(path), arn)
     api.deploy("prod")

@@ -1,0 +1,82 @@
+"""The shell around the series: it flushes by itself, before each answer, and loses nothing to whoever goes away."""
+
+import asyncio
+from pathlib import Path
+
+from headgate.model.metric import MetricKey, Sample, point_of
+from headgate.store.metric_store import MetricStore, Taken
+
+_KEY = MetricKey(account_id="0" * 12, region="us-east-1", namespace="Test", name="Count")
+_NOW = 1_795_262_400.5
+
+
+class _Counter:
+    """A source of one counter."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.taken = asyncio.Event()
+
+    def take(self) -> Taken:
+        count, self.count = self.count, 0
+        self.taken.set()
+        return lambda at: [Sample(key=_KEY, at=at, point=point_of(1.0, count))] if count else []
+
+
+async def _count(store: MetricStore) -> float:
+    points = await store.run(lambda database, now: database.points(_KEY, int(_NOW) - 60, int(_NOW) + 60, 120, now))
+    return sum(point.count for point in points.values())
+
+
+def test_an_answer_has_all_in_it_that_was_counted_before_the_question(tmp_path: Path) -> None:
+    async def run() -> list[float]:
+        counter = _Counter()
+        store = MetricStore(tmp_path / "metrics.db", [counter.take], clock=lambda: _NOW)
+        counts = []
+        for more in (3, 0, 4):
+            counter.count += more
+            counts.append(await _count(store))
+        await store.close()
+        return counts
+
+    assert asyncio.run(run()) == [3, 3, 7]
+
+
+def test_counters_are_flushed_without_a_question(tmp_path: Path) -> None:
+    async def run() -> None:
+        counter = _Counter()
+        store = MetricStore(tmp_path / "metrics.db", [counter.take])
+        await asyncio.wait_for(counter.taken.wait(), 30)
+        await store.close()
+
+    asyncio.run(run())
+
+
+def test_an_asker_that_goes_away_takes_no_point_along(tmp_path: Path) -> None:
+    async def run() -> float:
+        counter = _Counter()
+        store = MetricStore(tmp_path / "metrics.db", [counter.take], clock=lambda: _NOW)
+        counter.count = 5
+        asking = asyncio.ensure_future(_count(store))
+        await counter.taken.wait()
+        asking.cancel()
+        await asyncio.gather(asking, return_exceptions=True)
+        counted = await _count(store)
+        await store.close()
+        return counted
+
+    assert asyncio.run(run()) == 5
+
+
+def test_what_is_counted_at_the_close_is_there_at_the_next_opening(tmp_path: Path) -> None:
+    async def run() -> float:
+        counter = _Counter()
+        store = MetricStore(tmp_path / "metrics.db", [counter.take], clock=lambda: _NOW)
+        counter.count = 5
+        await store.close()
+        store = MetricStore(tmp_path / "metrics.db", [], clock=lambda: _NOW)
+        counted = await _count(store)
+        await store.close()
+        return counted
+
+    assert asyncio.run(run()) == 5
