@@ -25,7 +25,7 @@ from headgate.dataplane.throttle import Buckets, rate_limit
 from headgate.model.deployment import Definition
 from headgate.model.observation import Interval
 from headgate.model.rest_api import Integration, Method, Resource
-from headgate.model.stage import MethodSetting, Stage, canary_variables
+from headgate.model.stage import MethodSetting, Stage, canary_variables, steering
 
 _MAX_ARN_BYTES: Final = 1600
 
@@ -35,6 +35,15 @@ class _Counting(NamedTuple):
 
     meters: Meters
     interval: Interval
+
+
+class _Side(NamedTuple):
+    """What one side of a stage is made of."""
+
+    definition: Definition
+    variables: Mapping[str, str]
+    is_canary: bool | None  # None: the stage has no canary
+    pins: Mapping[str, str]  # function:alias -> the version that this side runs
 
 
 class CompileError(ValueError):
@@ -54,56 +63,52 @@ def compile_stage(
         stage.stage_name,
         stage.deployment_id,
         None if canary is None else (canary.deployment_id, canary.percent_traffic),
+        () if canary is None else steering(canary),
     )
     counting = _Counting(meters, interval)
-    base = _compile_variant(
-        stage,
-        definitions[stage.deployment_id],
-        stage.variables or {},
-        None if canary is None else False,
-        buckets,
-        counting,
-    )
+    definition, variables = definitions[stage.deployment_id], stage.variables or {}
     if canary is None:
+        base = _compile_variant(stage, _Side(definition, variables, None, {}), buckets, counting)
         return StageSnapshot(stage.account_id, stage.region, stage.rest_api_id, stage.stage_name, base)
-    variables = canary_variables(stage, canary)
-    side = _compile_variant(stage, definitions[canary.deployment_id], variables, True, buckets, counting)
+    base_side = _Side(definition, variables, False, canary.base_function_versions or {})
+    canary_side = _Side(
+        definitions[canary.deployment_id], canary_variables(stage, canary), True, canary.function_versions or {}
+    )
     return StageSnapshot(
-        stage.account_id, stage.region, stage.rest_api_id, stage.stage_name, base, side, canary.percent_traffic
+        stage.account_id,
+        stage.region,
+        stage.rest_api_id,
+        stage.stage_name,
+        _compile_variant(stage, base_side, buckets, counting),
+        _compile_variant(stage, canary_side, buckets, counting),
+        canary.percent_traffic,
     )
 
 
-def _compile_variant(
-    stage: Stage,
-    definition: Definition,
-    variables: Mapping[str, str],
-    is_canary: bool | None,
-    buckets: Buckets,
-    counting: "_Counting",
-) -> Variant:
-    api = definition.rest_api
+def _compile_variant(stage: Stage, side: _Side, buckets: Buckets, counting: _Counting) -> Variant:
+    api = side.definition.rest_api
     if api.policy is not None:
         raise CompileError("resource policies are not evaluated by this version; remove the API's policy to deploy it")
     settings = {_normalised(key): setting for key, setting in stage.method_settings.items()}
-    side = counting.meters.side(counting.interval, is_canary=is_canary is True)
+    meter = counting.meters.side(counting.interval, is_canary=side.is_canary is True)
     methods = [
         (
             resource.path,
             method.http_method,
-            _compile_method(stage, resource, method, variables, settings, buckets, counting, side),
+            _compile_method(stage, resource, method, side, settings, buckets, counting, meter),
         )
-        for resource in definition.resources
+        for resource in side.definition.resources
         for method in resource.methods.values()
     ]
     return Variant(
-        deployment_id=definition.deployment_id,
-        variables=variables,
+        deployment_id=side.definition.deployment_id,
+        variables=side.variables,
         routes=Routes(methods),
-        is_canary=is_canary,
+        is_canary=side.is_canary,
         default_endpoint_disabled=api.disable_execute_api_endpoint,
         binary_media_types=frozenset(media_type.lower() for media_type in api.binary_media_types or ()),
         minimum_compression_size=api.minimum_compression_size,
-        meter=side,
+        meter=meter,
     )
 
 
@@ -111,11 +116,11 @@ def _compile_method(
     stage: Stage,
     resource: Resource,
     method: Method,
-    variables: Mapping[str, str],
+    side: _Side,
     settings: Mapping[tuple[str, str], MethodSetting],
     buckets: Buckets,
-    counting: "_Counting",
-    side: Meter,
+    counting: _Counting,
+    meter: Meter,
 ) -> MethodSnapshot:
     # Entries are complete, so there is no merge field by field (aws-semantics 1.2).
     setting = settings.get((resource.path, method.http_method)) or settings.get(("/*", "*"))
@@ -128,29 +133,27 @@ def _compile_method(
         operation_name=method.operation_name,
         authorization_type=method.authorization_type,
         api_key_required=method.api_key_required,
-        integration=_compile_integration(stage, resource, method, variables),
+        integration=_compile_integration(stage, resource, method, side),
         limit=limit,
         bucket=None if limit is None else buckets.of(key, limit),
-        meter=side
+        meter=meter
         if setting is None or not setting.metrics_enabled
-        else counting.meters.method(counting.interval, resource.path, method.http_method, is_canary=side.is_canary),
+        else counting.meters.method(counting.interval, resource.path, method.http_method, is_canary=meter.is_canary),
     )
 
 
-def _compile_integration(
-    stage: Stage, resource: Resource, method: Method, variables: Mapping[str, str]
-) -> CompiledIntegration:
+def _compile_integration(stage: Stage, resource: Resource, method: Method, side: _Side) -> CompiledIntegration:
     integration = method.method_integration
     where = f"{method.http_method} {resource.path}"
     if integration is None:
         raise CompileError(f"No integration defined for method {where}")
-    uri = substitute(integration.uri or "", variables)
+    uri = substitute(integration.uri or "", side.variables)
     if len(uri) > _MAX_ARN_BYTES:
         return _Broken("The ARN or URI of the integration is longer than 1600 bytes")
     try:
         match integration.type:
             case "AWS_PROXY":
-                return _compile_aws_proxy(stage, resource, method, integration, uri)
+                return _compile_aws_proxy(stage, resource, method, integration, uri, side.pins)
             case "HTTP_PROXY":
                 return HttpProxy(BackendRequest(integration, uri, stage.rest_api_id), stage.rest_api_id)
             case "HTTP":
@@ -175,7 +178,7 @@ def _compile_integration(
 
 
 def _compile_aws_proxy(
-    stage: Stage, resource: Resource, method: Method, integration: Integration, uri: str
+    stage: Stage, resource: Resource, method: Method, integration: Integration, uri: str, pins: Mapping[str, str]
 ) -> CompiledIntegration:
     function = function_of_uri(uri)
     if function is None:
@@ -187,7 +190,9 @@ def _compile_aws_proxy(
     sources = SourceArns(
         stage.region, stage.account_id, stage.rest_api_id, stage.stage_name, method.http_method, resource.path
     )
-    return AwsProxy(function, sources, timeout_s=integration.timeout_in_millis / 1000)
+    is_own = (function.account_id, function.region) == (stage.account_id, stage.region)
+    version = pins.get(f"{function.name}:{function.qualifier}", "") if is_own else ""
+    return AwsProxy(function, sources, timeout_s=integration.timeout_in_millis / 1000, version=version)
 
 
 class _Broken:

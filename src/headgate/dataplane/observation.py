@@ -124,8 +124,9 @@ class Meters:
         stage_name: str,
         deployment_id: str,
         canary: tuple[str, float] | None,
+        steering: tuple[str, ...] = (),
     ) -> Interval:
-        """The interval of a stage as it is compiled: the last one goes on where no deployment and no weight changed."""
+        """The interval of a stage as it is compiled: the last one goes on where nothing changed that it is cut at."""
         new = Interval(
             account_id=account_id,
             region=region,
@@ -136,6 +137,7 @@ class Meters:
             canary_deployment_id=None if canary is None else canary[0],
             canary_percent=0.0 if canary is None else canary[1],
             began_ms=int(self._clock() * 1000),
+            steering=steering,
         )
         last = self._intervals.get((api_id, stage_name))
         if last is not None:

@@ -5,7 +5,7 @@ from headgate.model.value import Value
 
 
 class Interval(Value, frozen=True):
-    """A stretch of time in which a stage's deployments and weight did not change.
+    """A stretch of time in which a stage's deployments and weight did not change, nor its pins.
 
     Rates of the two sides may be compared within an interval and never across two: the traffic changes meanwhile
     (releases.md, 3.1).
@@ -20,6 +20,7 @@ class Interval(Value, frozen=True):
     canary_deployment_id: str | None  # None: the stage had no canary
     canary_percent: float
     began_ms: int  # since the epoch
+    steering: tuple[str, ...] = ()  # see `model.stage.steering`
 
     def goes_on(self, other: "Interval") -> bool:
         """Whether nothing that an interval is cut at differs."""
@@ -28,6 +29,7 @@ class Interval(Value, frozen=True):
             and self.canary_deployment_id == other.canary_deployment_id
             and self.canary_percent == other.canary_percent
             and self.api_name == other.api_name
+            and self.steering == other.steering
         )
 
 

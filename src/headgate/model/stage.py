@@ -13,12 +13,18 @@ CACHE_CLUSTER_SIZES: Final = ("0.5", "1.6", "6.1", "13.5", "28.4", "58.2", "118"
 
 
 class CanarySettings(Value, frozen=True, rename="camel"):
-    """The second deployment of a stage. `percent_traffic` is a percentage, 0.0 to 100.0."""
+    """The second deployment of a stage. `percent_traffic` is a percentage, 0.0 to 100.0.
+
+    What stands below `use_stage_cache` AWS does not have (docs/canaries.md). A pin is `function:alias` -> version: what
+    a side's requests run behind that alias, whatever the alias says meanwhile.
+    """
 
     deployment_id: DeploymentId
     percent_traffic: float = 0.0
     stage_variable_overrides: Mapping[str, str] | None = None
     use_stage_cache: bool = False
+    function_versions: Mapping[str, str] | None = None  # pins of the canary side
+    base_function_versions: Mapping[str, str] | None = None  # of the base side
 
 
 class AccessLogSettings(Value, frozen=True, rename="camel"):
@@ -63,6 +69,12 @@ class Stage(Value, frozen=True, rename="camel"):
     canary_settings: CanarySettings | None = None
     tracing_enabled: bool = False
     tags: Mapping[str, str] | None = None
+
+
+def steering(canary: CanarySettings) -> tuple[str, ...]:
+    """What beside deployments and weight decides what a side runs and who comes to it, in a form to compare."""
+    pins = (("canary", canary.function_versions), ("base", canary.base_function_versions))
+    return tuple(f"{side} {name}={version}" for side, each in pins for name, version in sorted((each or {}).items()))
 
 
 def canary_variables(stage: Stage, canary: CanarySettings) -> Mapping[str, str]:
