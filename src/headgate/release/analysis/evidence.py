@@ -21,7 +21,7 @@ from headgate.release.analysis.assessment import (
 from headgate.release.analysis.bets import Comparison, Excess, guard_after, split_after
 from headgate.release.analysis.e_process import EProcess
 from headgate.release.analysis.looks import Look
-from headgate.release.analysis.settings import SERVER_ERRORS, AnalysisSettings, Stake, stakes
+from headgate.release.analysis.settings import EXPECTED_SHARES, SERVER_ERRORS, AnalysisSettings, Stake, stakes
 
 __all__ = ["AnalysisSettings", "Assessment", "Evidence", "MetricAssessment", "Verdict", "assess"]
 
@@ -51,7 +51,8 @@ class Evidence(Value, frozen=True):
         comparisons, limits, guard = dict(self.comparisons), dict(self.limits), self.guard
         for metric in dict.fromkeys(settings.compare):
             if tallies := look.tallies(metric):
-                comparisons[metric] = comparisons.get(metric, Comparison()).after(*tallies, settings.margin)
+                known = comparisons.get(metric) or Comparison(expected=EXPECTED_SHARES.get(metric, 0.01))
+                comparisons[metric] = known.after(*tallies, settings.margin)
         for metric, limit in settings.limits.items():
             if tallies := look.tallies(metric):
                 limits[metric] = limits.get(metric, Excess()).after(tallies[1], limit)
