@@ -26,7 +26,7 @@ LOOK_S: Final = 30.0
 WEIGHTS: Final = (10,) * 20 + (25,) * 20 + (50,) * 20
 ERRORS: Final = "errors-5xx"
 LATENCIES: Final = ("latency-p50", "latency-p90", "latency-p99")
-ALPHAS: Final = (0.05, 0.01)
+JUDGES: Final = ("0.05", "0.01", "z", "flagger", "argo")  # the analysis at these alphas; the other rules
 
 Risks = Callable[[Generator, int], tuple[float, float]]
 """The shares of errors on the stable side and on the canary, in one look of a release."""
@@ -42,11 +42,11 @@ class Scenario(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """What became of one release: the look at which each judge stopped it or passed it, counted from 1."""
+    """What became of one release; looks are counted from 1."""
 
-    failed_at: dict[str, int]
-    passed_at: dict[str, int]
-    served: dict[str, int]  # bad requests of the canary up to a failure
+    failed_at: dict[str, int]  # by judge
+    served: dict[str, int]  # bad requests of the canary up to then
+    passed_at: int | None  # by the analysis with its default alpha
 
 
 # Traffic
@@ -179,35 +179,34 @@ SCENARIOS: Final = (
 
 
 def play(scenario: Scenario, chance: Generator) -> Outcome:
-    """One release, seen by all judges: each looks until it has stopped the release, and passes nothing afterwards."""
-    outcome = Outcome({}, {}, {})
-    settings = {alpha: AnalysisSettings(alpha=alpha, compare=scenario.compare) for alpha in ALPHAS}
+    """One release, seen by all judges at each look, until all have stopped it or it is over."""
+    outcome = Outcome(failed_at={}, served={}, passed_at=None)
+    settings = AnalysisSettings(compare=scenario.compare)
     evidence, served, failed_looks = Evidence(), 0, 0
     base, canary = Tally(), Tally()
     for number, look in enumerate(scenario.traffic(chance), start=1):
-        evidence = evidence.after(look, settings[ALPHAS[0]])  # which do not differ but in alpha
-        metric = scenario.compare[-1]
-        tallies = look.tallies(metric)
+        evidence = evidence.after(look, settings)
+        tallies = look.tallies(scenario.compare[-1])
         assert tallies is not None
-        served += tallies[1].bad
         base, canary = base.plus(tallies[0]), canary.plus(tallies[1])
-        stopped = set()
-        for alpha in ALPHAS:
-            judge = f"{alpha}"
-            if judge in outcome.failed_at:
-                continue
-            verdict = assess(evidence, settings[alpha], horizon_reached=False).verdict
-            if verdict is Verdict.FAIL:
-                stopped.add(judge)
-            elif verdict is Verdict.PASS:
-                outcome.passed_at.setdefault(judge, number)
+        served += tallies[1].bad
         failed_looks += tallies[1].bad > 0.01 * tallies[1].units
-        stopped |= {name for name, limit in (("argo", 4), ("flagger", 5)) if failed_looks >= limit}
-        if _z(base, canary) > 1.6449:
-            stopped.add("z")
-        for judge in stopped - outcome.failed_at.keys():
-            outcome.failed_at[judge] = number
-            outcome.served[judge] = served
+        assessment = assess(evidence, settings, horizon_reached=False)
+        if assessment.verdict is Verdict.PASS and outcome.passed_at is None:
+            outcome = outcome._replace(passed_at=number)
+        stops = {
+            "0.01": assessment.verdict is Verdict.FAIL,
+            "0.05": assessment.peak >= 1 / 0.05,  # alpha is in nothing else
+            "z": _z(base, canary) > 1.6449,
+            "flagger": failed_looks >= 5,
+            "argo": failed_looks >= 4,
+        }
+        for judge in JUDGES:
+            if stops[judge] and judge not in outcome.failed_at:
+                outcome.failed_at[judge] = number
+                outcome.served[judge] = served
+        if len(outcome.failed_at) == len(JUDGES):
+            break
     return outcome
 
 
@@ -225,31 +224,36 @@ def _z(base: Tally, canary: Tally) -> float:
 
 
 class Summary(NamedTuple):
-    """Of one judge in one scenario. Shares are of the runs; `look` and `served` of those that failed."""
+    """Of one judge in one scenario: the share of the runs that failed, and in these the look and what was served."""
 
     failed: float
     look: float | None
     served: float | None
-    passed: float
+
+
+class Result(NamedTuple):
+    by: dict[str, Summary]
+    passed: float  # share of the runs
     passed_look: float | None
 
 
-def simulate(scenario: Scenario, runs: int, seed: int = SEED) -> dict[str, Summary]:
-    """By judge: "0.05" and "0.01" are the analysis at these alphas; "z", "flagger" and "argo" the other rules."""
+def simulate(scenario: Scenario, runs: int, seed: int = SEED) -> Result:
     chance = np.random.default_rng([seed, *scenario.name.encode()])
     outcomes = [play(scenario, chance) for _ in range(runs)]
-    return {judge: _summary(judge, outcomes) for judge in ("0.05", "0.01", "z", "flagger", "argo")}
+    passed = [each.passed_at for each in outcomes if each.passed_at is not None]
+    return Result(
+        by={judge: _summary(judge, outcomes) for judge in JUDGES},
+        passed=len(passed) / runs,
+        passed_look=median(passed) if passed else None,
+    )
 
 
 def _summary(judge: str, outcomes: Sequence[Outcome]) -> Summary:
     failed = [each.failed_at[judge] for each in outcomes if judge in each.failed_at]
-    passed = [each.passed_at[judge] for each in outcomes if judge in each.passed_at]
     return Summary(
         failed=len(failed) / len(outcomes),
         look=median(failed) if failed else None,
         served=mean(each.served[judge] for each in outcomes if judge in each.failed_at) if failed else None,
-        passed=len(passed) / len(outcomes),
-        passed_look=median(passed) if passed else None,
     )
 
 
@@ -262,13 +266,14 @@ def _cell(summary: Summary) -> str:
 
 def _row(scenario: Scenario, runs: int) -> str:
     found = simulate(scenario, runs)
-    cells = [_cell(found[judge]) for judge in ("0.05", "0.01")]
     # The other rules are about errors.
-    cells += [_cell(found[judge]) if scenario.compare == (ERRORS,) else "-" for judge in ("z", "flagger", "argo")]
-    default = found["0.01"]
-    served = "-" if scenario.is_good or default.served is None else f"{default.served:.0f}"
-    passed = f"{100 * default.passed:.0f} %" + (f", look {default.passed_look:.0f}" if default.passed_look else "")
-    return f"| {scenario.name} | {' | '.join(cells)} | {served} | {passed} |"
+    cells = [
+        _cell(found.by[judge]) if j < 2 or scenario.compare == (ERRORS,) else "-" for j, judge in enumerate(JUDGES)
+    ]
+    served = found.by["0.01"].served
+    cells.append("-" if scenario.is_good or served is None else f"{served:.0f}")
+    cells.append(f"{100 * found.passed:.0f} %" + (f", look {found.passed_look:.0f}" if found.passed_look else ""))
+    return f"| {scenario.name} | {' | '.join(cells)} |"
 
 
 def _job(number: int) -> str:

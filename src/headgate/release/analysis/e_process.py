@@ -81,11 +81,10 @@ def rises_only(values: Sequence[float]) -> Sequence[float]:
 
 
 class EProcess(Value, frozen=True):
-    """Wealth by bet, before the prior is applied, what is still held back, and what both are worth."""
+    """Wealth by bet, before the prior is applied, and what it is worth with what is still held back."""
 
     wealth: tuple[float, ...] = ()
     stakes: int = 0  # how often some of what was held back has been staked
-    held_back: float = 1.0
     value: float = 1.0
 
     def after(self, gains: Sequence[float], prior: Sequence[float] = PRIOR) -> "EProcess":
@@ -97,9 +96,9 @@ class EProcess(Value, frozen=True):
         wealth = [(w + stake) * exp(gain) for w, gain in zip(before, gains, strict=True)]
         if max(wealth) > _LARGEST:
             wealth = [min(w, _LARGEST) for w in wealth]
-        held_back = max(0.0, self.held_back - stake)
+        held_back = (1 - FROM_THE_START) / (self.stakes + 1)
         value = held_back + sum([p * w for p, w in zip(prior, wealth, strict=True)])
-        return EProcess(wealth=tuple(wealth), stakes=self.stakes + 1, held_back=held_back, value=min(value, _LARGEST))
+        return EProcess(wealth=tuple(wealth), stakes=self.stakes + 1, value=min(value, _LARGEST))
 
 
 def log_mean(logs: Sequence[float], log_weights: Sequence[float]) -> float:

@@ -42,11 +42,11 @@ class Outlook(Value, frozen=True):
 
     @property
     def sentence(self) -> str:
-        traffic = f"at {self.requests_per_s:.3g} requests/s, {percent(self.base_share)} of them {self.metric}"
+        traffic = f"at {self.requests_per_s:,.6g} requests/s, {percent(self.base_share)} of them {self.metric}"
         if self.least_ratio is None:
             seen = f"no rise can be seen, not even a {_MOST_TIMES:g}-fold one"
         else:
-            least = f"{self.least_ratio:.2g}-fold one (to {percent(self.least_ratio * self.base_share)})"
+            least = f"{self.least_ratio:.2g}-fold one (to {100 * self.least_ratio * self.base_share:.2g} %)"
             if self.triple_after_s is None:
                 seen = f"no rise below a {least} can be seen"
             else:

@@ -173,6 +173,13 @@ def test_requests_not_split_as_configured_hold_a_pass_back() -> None:
     assert found.reason.startswith("requests are not split as configured: 4,000 of 22,000 reached the canary (p ")
 
 
+def test_a_weight_that_took_a_while_to_arrive_is_forgiven() -> None:
+    not_yet, right = a_look(base=(0, 1000), canary=(0, 0)), a_look(base=(0, 900), canary=(0, 100))
+
+    assert _assess(not_yet, *[right] * 2).sample_ratio_p < 0.01
+    assert _assess(not_yet, *[right] * 20).verdict is Verdict.PASS
+
+
 def test_sessions_say_nothing_of_the_split() -> None:
     assert _assess(*[a_look(base=(0, 900), canary=(0, 200), is_sticky=True)] * 20).verdict is Verdict.PASS
 
@@ -197,6 +204,15 @@ def test_where_nothing_is_asked_nothing_fails() -> None:
 
 
 _BRIEFLY: Final = trying(max_examples=40, deadline=None)
+
+
+def test_what_has_failed_stays_so_though_all_is_well_since() -> None:
+    failing, well = a_look(base=(3, 540), canary=(3, 60)), a_look(base=(3, 540), canary=(0, 60))
+    evidence = evidence_of(*[failing] * 4, *[well] * 200)
+
+    assert evidence.e_value < 1
+    assert assess(evidence, COMPARED, horizon_reached=True).verdict is Verdict.FAIL
+
 
 # Anything that can be counted, zero and impossible numbers included.
 _COUNTS = st.builds(
