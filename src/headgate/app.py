@@ -282,8 +282,8 @@ class Server:
         await self._metrics.clear()
 
     def _take_requests(self) -> Taken:
-        observations = self._meters.take()
-        return lambda at: gateway_metrics.samples_of(observations, at)
+        seen, sessions = self._meters.take(), self._meters.take_sessions()
+        return lambda at: gateway_metrics.samples_of(seen, at) + gateway_metrics.session_samples_of(sessions, at)
 
     def _take_function_calls(self) -> Taken:
         seen = self._function_meters.take()

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from typing import Final, NamedTuple
 from urllib.parse import unquote
 
+import msgspec
+
 from headgate.dataplane.integrations.aws_proxy import AwsProxy, SourceArns, function_of_uri
 from headgate.dataplane.integrations.http import Http, HttpProxy
 from headgate.dataplane.integrations.http_request import BackendRequest
@@ -20,7 +22,9 @@ from headgate.dataplane.ports import Ports
 from headgate.dataplane.refusal import ConfigurationError
 from headgate.dataplane.request import Request
 from headgate.dataplane.routing import Routes
+from headgate.dataplane.sessions import StickyHeader, canary_buckets, sticky_header
 from headgate.dataplane.snapshot import CompiledIntegration, MethodSnapshot, Reply, StageSnapshot, Variant
+from headgate.dataplane.steering import SteeredStage, route_header
 from headgate.dataplane.throttle import Buckets, rate_limit
 from headgate.model.deployment import Definition
 from headgate.model.observation import Interval
@@ -35,6 +39,14 @@ class _Counting(NamedTuple):
 
     meters: Meters
     interval: Interval
+    sticky: StickyHeader | None
+
+    def side(self, stage: Stage, side: "_Side") -> Meter:
+        canary = stage.canary_settings
+        if self.sticky is None or side.is_routed or canary is None:
+            return self.meters.side(self.interval, is_canary=side.is_canary is True, is_routed=side.is_routed)
+        setting = canary.sticky_header or ""
+        return self.meters.sticky_side(self.interval, self.sticky, setting, is_canary=side.is_canary is True)
 
 
 class _Side(NamedTuple):
@@ -44,6 +56,7 @@ class _Side(NamedTuple):
     variables: Mapping[str, str]
     is_canary: bool | None  # None: the stage has no canary
     pins: Mapping[str, str]  # function:alias -> the version that this side runs
+    is_routed: bool = False  # the canary for what a header routes there
 
 
 class CompileError(ValueError):
@@ -65,7 +78,10 @@ def compile_stage(
         None if canary is None else (canary.deployment_id, canary.percent_traffic),
         () if canary is None else steering(canary),
     )
-    counting = _Counting(meters, interval)
+    sticky = None
+    if canary is not None and canary.sticky_header is not None:
+        sticky = sticky_header(canary.sticky_header, canary.deployment_id)
+    counting = _Counting(meters, interval, sticky)
     definition, variables = definitions[stage.deployment_id], stage.variables or {}
     if canary is None:
         base = _compile_variant(stage, _Side(definition, variables, None, {}), buckets, counting)
@@ -74,7 +90,7 @@ def compile_stage(
     canary_side = _Side(
         definitions[canary.deployment_id], canary_variables(stage, canary), True, canary.function_versions or {}
     )
-    return StageSnapshot(
+    plain = StageSnapshot(
         stage.account_id,
         stage.region,
         stage.rest_api_id,
@@ -83,6 +99,18 @@ def compile_stage(
         _compile_variant(stage, canary_side, buckets, counting),
         canary.percent_traffic,
     )
+    if canary.route_header is None and canary.sticky_header is None:
+        return plain
+    route = None
+    if canary.route_header is not None:
+        routed = _compile_variant(stage, canary_side._replace(is_routed=True), buckets, counting)
+        route = route_header(canary.route_header, routed)
+    return SteeredStage(
+        *msgspec.structs.astuple(plain),
+        route_header=route,
+        sticky=counting.sticky,
+        canary_buckets=canary_buckets(canary.percent_traffic),
+    )
 
 
 def _compile_variant(stage: Stage, side: _Side, buckets: Buckets, counting: _Counting) -> Variant:
@@ -90,12 +118,12 @@ def _compile_variant(stage: Stage, side: _Side, buckets: Buckets, counting: _Cou
     if api.policy is not None:
         raise CompileError("resource policies are not evaluated by this version; remove the API's policy to deploy it")
     settings = {_normalised(key): setting for key, setting in stage.method_settings.items()}
-    meter = counting.meters.side(counting.interval, is_canary=side.is_canary is True)
+    meter = counting.side(stage, side)
     methods = [
         (
             resource.path,
             method.http_method,
-            _compile_method(stage, resource, method, side, settings, buckets, counting, meter),
+            _compile_method(stage, resource, method, side, settings, buckets, meter),
         )
         for resource in side.definition.resources
         for method in resource.methods.values()
@@ -119,7 +147,6 @@ def _compile_method(
     side: _Side,
     settings: Mapping[tuple[str, str], MethodSetting],
     buckets: Buckets,
-    counting: _Counting,
     meter: Meter,
 ) -> MethodSnapshot:
     # Entries are complete, so there is no merge field by field (aws-semantics 1.2).
@@ -138,7 +165,7 @@ def _compile_method(
         bucket=None if limit is None else buckets.of(key, limit),
         meter=meter
         if setting is None or not setting.metrics_enabled
-        else counting.meters.method(counting.interval, resource.path, method.http_method, is_canary=meter.is_canary),
+        else meter.of_method(resource.path, method.http_method),
     )
 
 

@@ -15,6 +15,9 @@ from headgate.wire.patch import Patch
 
 _PIN: Final = re.compile(r"(?P<function>[A-Za-z0-9_-]{1,64}):(?P<alias>(?!\d+$)[A-Za-z0-9_-]{1,128})", re.ASCII)
 _VERSION: Final = re.compile(r"[1-9][0-9]{0,17}", re.ASCII)
+_TOKEN: Final = r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,128}"  # a header's name (RFC 9110, section 5.6.2)
+_ROUTE_HEADER: Final = re.compile(rf"{_TOKEN}=[!-~](?:[ -~]{{0,254}}[!-~])?", re.ASCII)
+_STICKY_HEADER: Final = re.compile(rf"(?:cookie:)?{_TOKEN}", re.ASCII)
 MAX_PINS: Final = 100  # of a side
 
 _Change = Callable[[CanarySettings, Patch], CanarySettings]
@@ -57,6 +60,22 @@ def _pin(field: str) -> _Change:
     return pinned
 
 
+def _set_route_header(canary: CanarySettings, patch: Patch) -> CanarySettings:
+    value = required(patch)
+    if not _ROUTE_HEADER.fullmatch(value):
+        raise bad_request(f"Invalid value {value!r} for path {patch.path}: give name=value, a header and its value")
+    return replace(canary, route_header=value)
+
+
+def _set_sticky_header(canary: CanarySettings, patch: Patch) -> CanarySettings:
+    value = required(patch)
+    if not _STICKY_HEADER.fullmatch(value):
+        raise bad_request(
+            f"Invalid value {value!r} for path {patch.path}: give the name of a header, or cookie:name of a cookie"
+        )
+    return replace(canary, sticky_header=value)
+
+
 def _unpin(field: str) -> _Change:
     def unpinned(canary: CanarySettings, patch: Patch) -> CanarySettings:
         pins = _pins(canary, field)
@@ -81,10 +100,14 @@ _PINS: Final = {"function_versions": "functionVersions", "base_function_versions
 
 REPLACEMENTS: Final[Mapping[str, _Change]] = {
     **{f"/canarySettings/{path}/{{name}}": _pin(field) for field, path in _PINS.items()},
+    "/canarySettings/routeHeader": _set_route_header,
+    "/canarySettings/stickyHeader": _set_sticky_header,
 }
 """By path: a stage without a canary gets one."""
 
 REMOVALS: Final[Mapping[str, _Change]] = {
     **{f"/canarySettings/{path}/{{name}}": _unpin(field) for field, path in _PINS.items()},
     **{f"/canarySettings/{path}": _remove(field) for field, path in _PINS.items()},
+    "/canarySettings/routeHeader": _remove("route_header"),
+    "/canarySettings/stickyHeader": _remove("sticky_header"),
 }
