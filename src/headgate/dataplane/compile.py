@@ -17,6 +17,7 @@ from headgate.dataplane.integrations.mapped_reply import compile_responses
 from headgate.dataplane.integrations.mock import Mock
 from headgate.dataplane.mapping.templates import require_static
 from headgate.dataplane.mapping.variables import substitute
+from headgate.dataplane.mirror import Mirroring, Mirrors, is_mirrored
 from headgate.dataplane.observation import Meter, Meters
 from headgate.dataplane.ports import Ports
 from headgate.dataplane.refusal import ConfigurationError
@@ -57,6 +58,7 @@ class _Side(NamedTuple):
     is_canary: bool | None  # None: the stage has no canary
     pins: Mapping[str, str]  # function:alias -> the version that this side runs
     is_routed: bool = False  # the canary for what a header routes there
+    mirroring: Mirroring | None = None  # of the base
 
 
 class CompileError(ValueError):
@@ -64,7 +66,11 @@ class CompileError(ValueError):
 
 
 def compile_stage(
-    stage: Stage, definitions: Mapping[str, Definition], buckets: Buckets, meters: Meters
+    stage: Stage,
+    definitions: Mapping[str, Definition],
+    buckets: Buckets,
+    meters: Meters,
+    mirrors: Mirrors | None = None,
 ) -> StageSnapshot:
     """`definitions` by deployment id: the stage's own and, where it has a canary, the canary's."""
     canary = stage.canary_settings
@@ -86,7 +92,11 @@ def compile_stage(
     if canary is None:
         base = _compile_variant(stage, _Side(definition, variables, None, {}), buckets, counting)
         return StageSnapshot(stage.account_id, stage.region, stage.rest_api_id, stage.stage_name, base)
-    base_side = _Side(definition, variables, False, canary.base_function_versions or {})
+    mirroring = None
+    if canary.mirror_percent:
+        mirror = (mirrors or Mirrors()).of(stage.rest_api_id, stage.stage_name, canary.deployment_id)
+        mirroring = Mirroring(mirror, canary.mirror_percent, canary.mirror_compare is True)
+    base_side = _Side(definition, variables, False, canary.base_function_versions or {}, mirroring=mirroring)
     canary_side = _Side(
         definitions[canary.deployment_id], canary_variables(stage, canary), True, canary.function_versions or {}
     )
@@ -153,6 +163,9 @@ def _compile_method(
     setting = settings.get((resource.path, method.http_method)) or settings.get(("/*", "*"))
     limit = rate_limit(setting)
     key = (stage.rest_api_id, stage.stage_name, resource.path, method.http_method)
+    integration = _compile_integration(stage, resource, method, side)
+    if side.mirroring is not None and is_mirrored(method.http_method):
+        integration = side.mirroring.over(integration)
     return MethodSnapshot(
         http_method=method.http_method,
         resource_id=resource.id,
@@ -160,7 +173,7 @@ def _compile_method(
         operation_name=method.operation_name,
         authorization_type=method.authorization_type,
         api_key_required=method.api_key_required,
-        integration=_compile_integration(stage, resource, method, side),
+        integration=integration,
         limit=limit,
         bucket=None if limit is None else buckets.of(key, limit),
         meter=meter

@@ -27,6 +27,8 @@ class CanarySettings(Value, frozen=True, rename="camel"):
     base_function_versions: Mapping[str, str] | None = None  # of the base side
     route_header: str | None = None  # name=value: what carries it goes to the canary, and counts for neither side
     sticky_header: str | None = None  # name, or cookie:name: what a caller is known by, to be kept on its side
+    mirror_percent: float | None = None  # of the base's requests with safe methods, sent to the canary too
+    mirror_compare: bool | None = None  # whether the answers are compared
 
 
 class AccessLogSettings(Value, frozen=True, rename="camel"):

@@ -18,6 +18,8 @@ EXTENSIONS: Final[Mapping[str, Mapping[str, Mapping[str, str]]]] = {
             "baseFunctionVersions": "MapOfStringToString",
             "routeHeader": "String",
             "stickyHeader": "String",
+            "mirrorPercent": "Double",
+            "mirrorCompare": "Boolean",
         }
     }
 }
