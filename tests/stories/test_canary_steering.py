@@ -119,7 +119,11 @@ def test_sessions_are_counted_once_over_a_ramp(server: RunningServer) -> None:
     sides = [first["base"]["sessions"]["latencyMs"]["count"], first["canary"]["sessions"]["latencyMs"]["count"]]
     assert sum(sides) == pytest.approx(_CALLERS, abs=2)
     assert second["base"]["sessions"]["latencyMs"] is None
-    assert {"count", "failed", "latencyMs"} == set(first["looks"][0]["base"]["sessions"])
+    assert first["canary"]["sessions"]["firstFailed"] == first["canary"]["sessions"]["failed"]
+    assert second["canary"]["sessions"]["firstFailed"] == 0
+    assert len(failed[0]) - 2 <= first["canary"]["sessions"]["active"] <= 2 * len(failed[0])
+    shown = {"count", "failed", "active", "firstFailed", "latencyMs"}
+    assert set(first["looks"][0]["base"]["sessions"]) == shown
 
 
 def test_without_a_sticky_header_there_are_no_sessions(server: RunningServer) -> None:

@@ -9,16 +9,19 @@ What is counted, by side and stretch of time with a constant weight:
 
 - `at_risk`: the side's buckets that have not failed in this release when the stretch begins, active or not;
 - `failed`: those of them that fail in it for the first time, that is, have an answer of 500 or above;
-- `latency`: of the first request of each session of the release, on the side that answered it.
+- `active`: how many of those at risk come, added up over the seconds (the flushes) of the stretch;
+- `latency`: of the first request of each session of the release, on the side that answered it, and `first_failed`: how
+  many of these failed.
 
 Without a difference between the sides, which callers fail, and when, does not depend on their bucket, and the hash is
 uniform. So, whatever happened before, each caller that makes a bucket fail for the first time falls uniformly on the
 buckets that have not failed yet: given the margins, the canary's `failed` is hypergeometric with the two `at_risk` as
 the sides' sizes. This holds for callers of any habits, for looks of any length, and when the weight rises: a bucket
 that moves from the base to the canary is at risk there if it has not failed, and is out if it has. Buckets of nobody do
-no harm: they are on both sides in the proportion of the weight. Counts of *active* sessions would be no margin to
-condition on: who is active again was there before, on a side that is known. Of the first requests, likewise, the
-canary's slow ones are hypergeometric with the sides' numbers of first requests as sizes.
+no harm: they are on both sides in the proportion of the weight. `active` is no such size: a few callers that come every
+second and never fail would tilt it to the side that they are on, look by look. It is for shares, where `at_risk` says
+nothing. Of the first requests, likewise, the canary's slow and failed ones are hypergeometric with the sides' numbers
+of first requests as sizes.
 
 The memory is the process's: after a restart all buckets are at risk again, which shows as `at_risk` rising.
 """
@@ -37,6 +40,7 @@ from headgate.model.observation import Interval, SessionCounts, SessionObservati
 
 BUCKETS: Final = 65_536
 _COOKIE: Final = "cookie:"
+_NONE: Final = bytes(BUCKETS)
 
 
 class StickyHeader(msgspec.Struct, frozen=True):
@@ -68,11 +72,12 @@ def canary_buckets(percent: float) -> int:
 
 
 class SessionTable:
-    """What is known of each session of one release: a byte each."""
+    """What is known of each session of one release: three bytes each."""
 
-    __slots__ = ("__weakref__", "failed", "seen")
+    __slots__ = ("__weakref__", "active", "failed", "seen")
 
     def __init__(self) -> None:
+        self.active = bytearray(BUCKETS)  # since the last flush
         self.seen = bytearray(BUCKETS)
         self.failed = bytearray(BUCKETS)
 
@@ -81,15 +86,23 @@ class SessionTable:
 
 
 class _Side:
-    __slots__ = ("at_risk", "failed", "latency")
+    __slots__ = ("active", "at_risk", "failed", "first_failed", "latency")
 
     def __init__(self) -> None:
         self.at_risk = 0
         self.failed = 0
+        self.active = 0
+        self.first_failed = 0
         self.latency: Point | None = None
 
     def counts(self) -> SessionCounts:
-        return SessionCounts(at_risk=self.at_risk, failed=self.failed, latency=self.latency)
+        return SessionCounts(
+            at_risk=self.at_risk,
+            failed=self.failed,
+            active=self.active,
+            first_failed=self.first_failed,
+            latency=self.latency,
+        )
 
 
 class SessionCounter:
@@ -119,8 +132,14 @@ class SessionCounter:
             self._canary.at_risk = self._edge - table.failed.count(1, 0, self._edge)
             self._base.at_risk = BUCKETS - self._edge - table.failed.count(1, self._edge)
         side = self._canary if bucket < self._edge else self._base
+        if not table.active[bucket]:
+            table.active[bucket] = 1
+            if not table.failed[bucket]:
+                side.active += 1
         if not table.seen[bucket]:
             table.seen[bucket] = 1
+            if status >= 500:
+                side.first_failed += 1
             latency = Point(1, latency_ms, latency_ms, latency_ms, {bucket_of(latency_ms): 1})
             if side.latency is None:
                 side.latency = latency
@@ -136,6 +155,7 @@ class SessionCounter:
         self._is_touched = False
         self._base = _Side()
         self._canary = _Side()
+        self._table.active[:] = _NONE
         return SessionObservation(interval=self._interval, base=base, canary=canary)
 
 

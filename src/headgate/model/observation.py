@@ -38,6 +38,8 @@ class SessionCounts(Value, frozen=True):
 
     at_risk: int  # that had not failed before it
     failed: int  # for the first time
+    active: int  # of those at risk, in this second
+    first_failed: int  # whose first request failed
     latency: Point | None  # milliseconds, of the first requests of sessions; None where there was none
 
 

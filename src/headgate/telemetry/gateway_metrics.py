@@ -66,6 +66,8 @@ def _session_points(counts: SessionCounts) -> list[tuple[str, str, Point]]:
     points = [
         ("SessionsAtRisk", "Count", point_of(counts.at_risk)),
         ("SessionsFailed", "Count", point_of(counts.failed)),
+        ("SessionsActive", "Count", point_of(counts.active)),
+        ("SessionsFirstFailed", "Count", point_of(counts.first_failed)),
     ]
     if counts.latency is not None:
         points.append(("SessionLatency", "Milliseconds", counts.latency))

@@ -146,15 +146,16 @@ def _counts(points: Mapping[tuple[str, str], Mapping[int, Point]], side: str, ti
         throttles=number("Throttles"),
         latency=total("Latency"),
         integration_latency=total("IntegrationLatency"),
-        sessions=_sessions(total("SessionsAtRisk"), number("SessionsFailed"), total("SessionLatency")),
+        sessions=None
+        if (at_risk := total("SessionsAtRisk")) is None
+        else SessionCounts(
+            at_risk=round(at_risk.max),  # when the stretch begins: failures only take away
+            failed=number("SessionsFailed"),
+            active=number("SessionsActive"),
+            first_failed=number("SessionsFirstFailed"),
+            latency=total("SessionLatency"),
+        ),
     )
-
-
-def _sessions(at_risk: Point | None, failed: int, latency: Point | None) -> SessionCounts | None:
-    """Who was at risk when the stretch began is the most that there ever were in it: failures only take away."""
-    if at_risk is None:
-        return None
-    return SessionCounts(at_risk=round(at_risk.max), failed=failed, latency=latency)
 
 
 def _shown_counts(counts: SideCounts) -> dict[str, Any]:
@@ -171,6 +172,8 @@ def _shown_counts(counts: SideCounts) -> dict[str, Any]:
         shown_counts["sessions"] = {
             "count": sessions.at_risk,
             "failed": sessions.failed,
+            "active": sessions.active,
+            "firstFailed": sessions.first_failed,
             "latencyMs": _shown_latency(sessions.latency),
         }
     return shown_counts

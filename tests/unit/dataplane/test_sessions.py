@@ -133,10 +133,12 @@ def test_a_session_fails_once_a_release_and_is_at_risk_until_then() -> None:
     counter.record(6, 503, 1.0)
     [second] = tables.take()
 
-    assert first.canary == SessionCounts(at_risk=half, failed=1, latency=Point(1, 4.0, 4.0, 4.0, {bucket_of(4.0): 1}))
-    assert first.base == SessionCounts(at_risk=half, failed=0, latency=Point(1, 2.0, 2.0, 2.0, {bucket_of(2.0): 1}))
-    assert (second.canary.at_risk, second.canary.failed) == (half - 1, 1)
-    assert (second.base.at_risk, second.base.failed, second.base.latency) == (half, 0, None)
+    quick, slow = Point(1, 2.0, 2.0, 2.0, {bucket_of(2.0): 1}), Point(1, 4.0, 4.0, 4.0, {bucket_of(4.0): 1})
+    new = Point(1, 1.0, 1.0, 1.0, {bucket_of(1.0): 1})
+    assert first.canary == SessionCounts(at_risk=half, failed=1, active=1, first_failed=0, latency=slow)
+    assert first.base == SessionCounts(at_risk=half, failed=0, active=1, first_failed=0, latency=quick)
+    assert second.canary == SessionCounts(at_risk=half - 1, failed=1, active=1, first_failed=1, latency=new)
+    assert second.base == SessionCounts(at_risk=half, failed=0, active=0, first_failed=0, latency=None)
     assert tables.take() == []
 
 
