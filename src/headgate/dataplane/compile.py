@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from typing import Final, NamedTuple
 from urllib.parse import unquote
 
+import msgspec
+
 from headgate.dataplane.integrations.aws_proxy import AwsProxy, SourceArns, function_of_uri
 from headgate.dataplane.integrations.http import Http, HttpProxy
 from headgate.dataplane.integrations.http_request import BackendRequest
@@ -15,12 +17,15 @@ from headgate.dataplane.integrations.mapped_reply import compile_responses
 from headgate.dataplane.integrations.mock import Mock
 from headgate.dataplane.mapping.templates import require_static
 from headgate.dataplane.mapping.variables import substitute
+from headgate.dataplane.mirror import Mirroring, Mirrors, is_mirrored
 from headgate.dataplane.observation import Meter, Meters
 from headgate.dataplane.ports import Ports
 from headgate.dataplane.refusal import ConfigurationError
 from headgate.dataplane.request import Request
 from headgate.dataplane.routing import Routes
+from headgate.dataplane.sessions import StickyHeader, canary_buckets, sticky_header
 from headgate.dataplane.snapshot import CompiledIntegration, MethodSnapshot, Reply, StageSnapshot, Variant
+from headgate.dataplane.steering import SteeredStage, route_header
 from headgate.dataplane.throttle import Buckets, rate_limit
 from headgate.model.deployment import Definition
 from headgate.model.observation import Interval
@@ -35,6 +40,14 @@ class _Counting(NamedTuple):
 
     meters: Meters
     interval: Interval
+    sticky: StickyHeader | None
+
+    def side(self, stage: Stage, side: "_Side") -> Meter:
+        canary = stage.canary_settings
+        if self.sticky is None or side.is_routed or canary is None:
+            return self.meters.side(self.interval, is_canary=side.is_canary is True, is_routed=side.is_routed)
+        setting = canary.sticky_header or ""
+        return self.meters.sticky_side(self.interval, self.sticky, setting, is_canary=side.is_canary is True)
 
 
 class _Side(NamedTuple):
@@ -44,6 +57,8 @@ class _Side(NamedTuple):
     variables: Mapping[str, str]
     is_canary: bool | None  # None: the stage has no canary
     pins: Mapping[str, str]  # function:alias -> the version that this side runs
+    is_routed: bool = False  # the canary for what a header routes there
+    mirroring: Mirroring | None = None  # of the base
 
 
 class CompileError(ValueError):
@@ -51,7 +66,11 @@ class CompileError(ValueError):
 
 
 def compile_stage(
-    stage: Stage, definitions: Mapping[str, Definition], buckets: Buckets, meters: Meters
+    stage: Stage,
+    definitions: Mapping[str, Definition],
+    buckets: Buckets,
+    meters: Meters,
+    mirrors: Mirrors | None = None,
 ) -> StageSnapshot:
     """`definitions` by deployment id: the stage's own and, where it has a canary, the canary's."""
     canary = stage.canary_settings
@@ -65,16 +84,23 @@ def compile_stage(
         None if canary is None else (canary.deployment_id, canary.percent_traffic),
         () if canary is None else steering(canary),
     )
-    counting = _Counting(meters, interval)
+    sticky = None
+    if canary is not None and canary.sticky_header is not None:
+        sticky = sticky_header(canary.sticky_header, canary.deployment_id)
+    counting = _Counting(meters, interval, sticky)
     definition, variables = definitions[stage.deployment_id], stage.variables or {}
     if canary is None:
         base = _compile_variant(stage, _Side(definition, variables, None, {}), buckets, counting)
         return StageSnapshot(stage.account_id, stage.region, stage.rest_api_id, stage.stage_name, base)
-    base_side = _Side(definition, variables, False, canary.base_function_versions or {})
+    mirroring = None
+    if canary.mirror_percent:
+        mirror = (mirrors or Mirrors()).of(stage.rest_api_id, stage.stage_name, canary.deployment_id)
+        mirroring = Mirroring(mirror, canary.mirror_percent, canary.mirror_compare is True)
+    base_side = _Side(definition, variables, False, canary.base_function_versions or {}, mirroring=mirroring)
     canary_side = _Side(
         definitions[canary.deployment_id], canary_variables(stage, canary), True, canary.function_versions or {}
     )
-    return StageSnapshot(
+    plain = StageSnapshot(
         stage.account_id,
         stage.region,
         stage.rest_api_id,
@@ -83,6 +109,18 @@ def compile_stage(
         _compile_variant(stage, canary_side, buckets, counting),
         canary.percent_traffic,
     )
+    if canary.route_header is None and canary.sticky_header is None:
+        return plain
+    route = None
+    if canary.route_header is not None:
+        routed = _compile_variant(stage, canary_side._replace(is_routed=True), buckets, counting)
+        route = route_header(canary.route_header, routed)
+    return SteeredStage(
+        *msgspec.structs.astuple(plain),
+        route_header=route,
+        sticky=counting.sticky,
+        canary_buckets=canary_buckets(canary.percent_traffic),
+    )
 
 
 def _compile_variant(stage: Stage, side: _Side, buckets: Buckets, counting: _Counting) -> Variant:
@@ -90,12 +128,12 @@ def _compile_variant(stage: Stage, side: _Side, buckets: Buckets, counting: _Cou
     if api.policy is not None:
         raise CompileError("resource policies are not evaluated by this version; remove the API's policy to deploy it")
     settings = {_normalised(key): setting for key, setting in stage.method_settings.items()}
-    meter = counting.meters.side(counting.interval, is_canary=side.is_canary is True)
+    meter = counting.side(stage, side)
     methods = [
         (
             resource.path,
             method.http_method,
-            _compile_method(stage, resource, method, side, settings, buckets, counting, meter),
+            _compile_method(stage, resource, method, side, settings, buckets, meter),
         )
         for resource in side.definition.resources
         for method in resource.methods.values()
@@ -119,13 +157,15 @@ def _compile_method(
     side: _Side,
     settings: Mapping[tuple[str, str], MethodSetting],
     buckets: Buckets,
-    counting: _Counting,
     meter: Meter,
 ) -> MethodSnapshot:
     # Entries are complete, so there is no merge field by field (aws-semantics 1.2).
     setting = settings.get((resource.path, method.http_method)) or settings.get(("/*", "*"))
     limit = rate_limit(setting)
     key = (stage.rest_api_id, stage.stage_name, resource.path, method.http_method)
+    integration = _compile_integration(stage, resource, method, side)
+    if side.mirroring is not None and is_mirrored(method.http_method):
+        integration = side.mirroring.over(integration)
     return MethodSnapshot(
         http_method=method.http_method,
         resource_id=resource.id,
@@ -133,12 +173,12 @@ def _compile_method(
         operation_name=method.operation_name,
         authorization_type=method.authorization_type,
         api_key_required=method.api_key_required,
-        integration=_compile_integration(stage, resource, method, side),
+        integration=integration,
         limit=limit,
         bucket=None if limit is None else buckets.of(key, limit),
         meter=meter
         if setting is None or not setting.metrics_enabled
-        else counting.meters.method(counting.interval, resource.path, method.http_method, is_canary=meter.is_canary),
+        else meter.of_method(resource.path, method.http_method),
     )
 
 

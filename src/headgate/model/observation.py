@@ -33,12 +33,31 @@ class Interval(Value, frozen=True):
         )
 
 
+class SessionCounts(Value, frozen=True):
+    """The sessions of one side in a stretch of time; what each is stands in `dataplane.sessions`."""
+
+    at_risk: int  # that had not failed before it
+    failed: int  # for the first time
+    active: int  # of those at risk, in this second
+    first_failed: int  # whose first request failed
+    latency: Point | None  # milliseconds, of the first requests of sessions; None where there was none
+
+
+class SessionObservation(Value, frozen=True):
+    """What one interval's counter of sessions was read at."""
+
+    interval: Interval
+    base: SessionCounts
+    canary: SessionCounts
+
+
 class Observation(Value, frozen=True):
     """The requests of one meter since it was last read; at least one. `resource` and `method` are "" unless both are
     counted on their own (metricsEnabled)."""
 
     interval: Interval
     is_canary: bool
+    is_routed: bool  # by a header to the canary: no part of the comparison
     resource: str
     method: str
     count: int

@@ -25,6 +25,10 @@ class CanarySettings(Value, frozen=True, rename="camel"):
     use_stage_cache: bool = False
     function_versions: Mapping[str, str] | None = None  # pins of the canary side
     base_function_versions: Mapping[str, str] | None = None  # of the base side
+    route_header: str | None = None  # name=value: what carries it goes to the canary, and counts for neither side
+    sticky_header: str | None = None  # name, or cookie:name: what a caller is known by, to be kept on its side
+    mirror_percent: float | None = None  # of the base's requests with safe methods, sent to the canary too
+    mirror_compare: bool | None = None  # whether the answers are compared
 
 
 class AccessLogSettings(Value, frozen=True, rename="camel"):
@@ -74,7 +78,8 @@ class Stage(Value, frozen=True, rename="camel"):
 def steering(canary: CanarySettings) -> tuple[str, ...]:
     """What beside deployments and weight decides what a side runs and who comes to it, in a form to compare."""
     pins = (("canary", canary.function_versions), ("base", canary.base_function_versions))
-    return tuple(f"{side} {name}={version}" for side, each in pins for name, version in sorted((each or {}).items()))
+    pinned = [f"{side} {name}={version}" for side, each in pins for name, version in sorted((each or {}).items())]
+    return (f"sticky {canary.sticky_header or ''}", *pinned)
 
 
 def canary_variables(stage: Stage, canary: CanarySettings) -> Mapping[str, str]:

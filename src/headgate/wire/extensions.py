@@ -13,7 +13,14 @@ from headgate.wire.schema import Model, Reference
 
 EXTENSIONS: Final[Mapping[str, Mapping[str, Mapping[str, str]]]] = {
     "apigateway": {
-        "CanarySettings": {"functionVersions": "MapOfStringToString", "baseFunctionVersions": "MapOfStringToString"}
+        "CanarySettings": {
+            "functionVersions": "MapOfStringToString",
+            "baseFunctionVersions": "MapOfStringToString",
+            "routeHeader": "String",
+            "stickyHeader": "String",
+            "mirrorPercent": "Double",
+            "mirrorCompare": "Boolean",
+        }
     }
 }
 """By service, shape and member: the member's shape."""

@@ -7,7 +7,7 @@ from typing import Final
 from msgspec.structs import replace
 
 from headgate.control.apigateway.errors import bad_request, nothing_to_remove
-from headgate.control.apigateway.patching import put_entry, required
+from headgate.control.apigateway.patching import number, put_entry, required
 from headgate.control.context import Context
 from headgate.model.function import Alias, FunctionVersion
 from headgate.model.stage import CanarySettings, Stage
@@ -15,6 +15,10 @@ from headgate.wire.patch import Patch
 
 _PIN: Final = re.compile(r"(?P<function>[A-Za-z0-9_-]{1,64}):(?P<alias>(?!\d+$)[A-Za-z0-9_-]{1,128})", re.ASCII)
 _VERSION: Final = re.compile(r"[1-9][0-9]{0,17}", re.ASCII)
+_TOKEN: Final = r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,128}"  # a header's name (RFC 9110, section 5.6.2)
+_ROUTE_HEADER: Final = re.compile(rf"{_TOKEN}=[!-~](?:[ -~]{{0,254}}[!-~])?", re.ASCII)
+_STICKY_HEADER: Final = re.compile(rf"(?:cookie:)?{_TOKEN}", re.ASCII)
+_PERCENTAGE: Final = "a percentage from 0.0 to 100.0"
 MAX_PINS: Final = 100  # of a side
 
 _Change = Callable[[CanarySettings, Patch], CanarySettings]
@@ -57,6 +61,35 @@ def _pin(field: str) -> _Change:
     return pinned
 
 
+def _set_route_header(canary: CanarySettings, patch: Patch) -> CanarySettings:
+    value = required(patch)
+    if not _ROUTE_HEADER.fullmatch(value):
+        raise bad_request(f"Invalid value {value!r} for path {patch.path}: give name=value, a header and its value")
+    return replace(canary, route_header=value)
+
+
+def _set_sticky_header(canary: CanarySettings, patch: Patch) -> CanarySettings:
+    value = required(patch)
+    if not _STICKY_HEADER.fullmatch(value):
+        raise bad_request(
+            f"Invalid value {value!r} for path {patch.path}: give the name of a header, or cookie:name of a cookie"
+        )
+    return replace(canary, sticky_header=value)
+
+
+def _set_mirror_percent(canary: CanarySettings, patch: Patch) -> CanarySettings:
+    percent = number(patch, _PERCENTAGE)
+    if not 0.0 <= percent <= 100.0:  # NaN fails it too
+        raise bad_request(f"Invalid value {patch.value!r} for path {patch.path}: give {_PERCENTAGE}")
+    return replace(canary, mirror_percent=percent)
+
+
+def _set_mirror_compare(canary: CanarySettings, patch: Patch) -> CanarySettings:
+    if patch.value not in {"true", "false"}:
+        raise bad_request(f"Invalid value {patch.value!r} for path {patch.path}: give true or false")
+    return replace(canary, mirror_compare=patch.value == "true")
+
+
 def _unpin(field: str) -> _Change:
     def unpinned(canary: CanarySettings, patch: Patch) -> CanarySettings:
         pins = _pins(canary, field)
@@ -78,13 +111,24 @@ def _remove(field: str) -> _Change:
 
 
 _PINS: Final = {"function_versions": "functionVersions", "base_function_versions": "baseFunctionVersions"}
+_SINGLE: Final = {
+    "route_header": "routeHeader",
+    "sticky_header": "stickyHeader",
+    "mirror_percent": "mirrorPercent",
+    "mirror_compare": "mirrorCompare",
+}
 
 REPLACEMENTS: Final[Mapping[str, _Change]] = {
     **{f"/canarySettings/{path}/{{name}}": _pin(field) for field, path in _PINS.items()},
+    "/canarySettings/routeHeader": _set_route_header,
+    "/canarySettings/stickyHeader": _set_sticky_header,
+    "/canarySettings/mirrorPercent": _set_mirror_percent,
+    "/canarySettings/mirrorCompare": _set_mirror_compare,
 }
 """By path: a stage without a canary gets one."""
 
 REMOVALS: Final[Mapping[str, _Change]] = {
     **{f"/canarySettings/{path}/{{name}}": _unpin(field) for field, path in _PINS.items()},
     **{f"/canarySettings/{path}": _remove(field) for field, path in _PINS.items()},
+    **{f"/canarySettings/{path}": _remove(field) for field, path in _SINGLE.items()},
 }
