@@ -1,6 +1,7 @@
 """What stories of releases share: an API whose versions behave as asked, traffic that never stops, release files."""
 
 import http.client
+import json
 import random
 import textwrap
 import threading
@@ -157,3 +158,83 @@ def wait_for(server: RunningServer, name: str, *phases: str) -> dict[str, Any]:
             return dict(answer.json)
         time.sleep(0.1)
     raise AssertionError(f"release {name} is not {phases} after {_WAIT_S} s: {answer.body.decode()}")
+
+
+QUICK: Final = "settle: 500ms, interval: 1s, compare: [errors-5xx], negligible: 5%"  # an analysis for short bakes
+
+
+class Story:
+    """An API of its own under traffic, and one release of it: to v2, by deployment and variable."""
+
+    _number = 0
+
+    def __init__(self, server: RunningServer, versions: Versions, folder: Path) -> None:
+        Story._number += 1
+        self.server = server
+        self.folder = folder
+        self.old = f"v1-{Story._number}"
+        self.new = f"v2-{Story._number}"
+        self.name = f"orders-{Story._number}"
+        versions.set(self.old, failing=0.01)
+        versions.set(self.new, failing=0.01)
+        self.api = Api(server, self.name)
+        self.api.http_proxy(self.api.root, f"{versions.url}/${{stageVariables.version}}", "GET")
+        self.first_deployment = self.api.deploy("prod", variables={"version": self.old})
+        self.traffic = Traffic(self.api.url("prod"))
+
+    def file(
+        self,
+        steps: str = "[{weight: 20, bake: 3s}, {weight: 50, bake: 3s}, {weight: 100, watch: 2s}]",
+        analysis: str = QUICK,
+        more: str = "",
+        change: str = "",
+    ) -> Path:
+        text = "\n".join((
+            f"release: {self.name}",
+            f"api: {self.api.id}",
+            "stage: prod",
+            f"change: {change or f'{{deployment: current, variables: {{version: {self.new}}}}}'}",
+            f"steps: {steps}",
+            f"analysis: {{{analysis}}}",
+            textwrap.dedent(more),
+        ))
+        file = self.folder / f"{self.name}.yaml"
+        file.write_text(text, encoding="utf-8")
+        return file
+
+    def start(self, **parts: str) -> None:
+        """Hand it to the server."""
+        answer = release(self.server, "start", str(self.file(**parts)))
+        assert answer.returncode == 0, answer.stderr
+
+    def end(self) -> dict[str, Any]:
+        """The report once it is over."""
+        return wait_for(self.server, self.name, *OVER)
+
+    def tell(self, verb: str, *options: str) -> Any:
+        return release(self.server, verb, self.name, *options)
+
+    def events(self, kind: str = "") -> list[dict[str, Any]]:
+        answer = release(self.server, "history", self.name, "--json")
+        events = [json.loads(line) for line in answer.stdout.splitlines()]
+        return [each for each in events if kind in {"", each["event"]}]
+
+    @property
+    def serves(self) -> tuple[str, str, bool]:
+        """The stage's version and deployment, and whether there is a canary."""
+        stage = self.api.stage("prod")
+        return stage["variables"]["version"], stage["deploymentId"], "canarySettings" in stage
+
+    def check_traffic(self) -> None:
+        """No request failed because of Headgate: each was answered, and by a version."""
+        assert self.traffic.broken == []
+        assert {body for _, body in self.traffic.seen} <= {self.old, self.new}
+
+
+@contextmanager
+def a_story(server: RunningServer, versions: Versions, folder: Path) -> Iterator[Story]:
+    """Under traffic until the end of the block, and then looked through for requests that failed because of Headgate."""
+    story = Story(server, versions, folder)
+    with story.traffic:
+        yield story
+    story.check_traffic()

@@ -43,8 +43,9 @@ class HeadgateSides:
         return thresholds_of(sorted(buckets.items()), self._compared)
 
     def traffic(self, now: float) -> Traffic:
-        counts = [_counts(each["base"], {}) for each in self._intervals(now - _BEFORE_S, now)]
-        return traffic_of(counts, _BEFORE_S)
+        intervals = self._intervals(now - _BEFORE_S, now)
+        since = max(now - _BEFORE_S, min((each["began"] for each in intervals), default=now - _BEFORE_S))
+        return traffic_of([_counts(each["base"], {}) for each in intervals], max(1.0, now - since))
 
     def looks(self, track: Track, since: float, until: float) -> Seen:
         looks: list[Look] = []
