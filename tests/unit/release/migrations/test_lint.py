@@ -19,6 +19,7 @@ from headgate.release.migrations.findings import (
     REPLACED,
     RETYPED,
     REVOKED,
+    UNCERTAIN,
     Finding,
 )
 from headgate.release.migrations.lint import additive_problems
@@ -63,10 +64,12 @@ ADDS = {
     "a partition attached": "ALTER TABLE orders ATTACH PARTITION p FOR VALUES IN (1)",
     # What the file itself has added is nobody's yet.
     "a table of the file may be changed": "CREATE TABLE a.t (x int); ALTER TABLE t RENAME x TO y, ADD z int NOT NULL; DROP TABLE t",
-    "a table of the file may be bound": "CREATE TABLE IF NOT EXISTS t (x int); CREATE UNIQUE INDEX i ON t (x); UPDATE t SET x = 1",
+    "a table of the file may be bound": "CREATE TABLE t (x int); CREATE UNIQUE INDEX i ON t (x); UPDATE t SET x = 1",
     "a table of the file may be emptied": 'CREATE TABLE "T" (x int); DELETE FROM t; TRUNCATE TABLE t',
     "a column of the file may be filled": "ALTER TABLE orders ADD a int, ADD b int; UPDATE orders o SET a = 1, b = f(x, y) FROM s, u WHERE o.c = 1",
     "several of them at once": "ALTER TABLE orders ADD a int, ADD b int; UPDATE orders SET (a, b) = (SELECT 1, 2) WHERE c IN (1, 2)",
+    "and one that is perhaps of the file": "ALTER TABLE orders ADD COLUMN IF NOT EXISTS a int; UPDATE orders SET a = 1 WHERE a IS NULL",
+    "a sequence and a view of the file may be changed": "CREATE SEQUENCE shop.s; ALTER SEQUENCE s RESTART; CREATE VIEW v AS SELECT 1; ALTER VIEW v RENAME TO w",
     "a column of the file may be retyped": "ALTER TABLE orders ADD a int; ALTER TABLE orders ALTER a TYPE bigint",
     "and given a default, then made not null": "ALTER TABLE orders ADD a int; ALTER TABLE orders ALTER a SET DEFAULT 1, ALTER a SET NOT NULL",
     "and dropped": "ALTER TABLE orders ADD a int; ALTER TABLE orders DROP COLUMN IF EXISTS a",
@@ -98,6 +101,20 @@ ADDS_NOT: dict[str, tuple[str, Finding]] = {
     "an index dropped": ("DROP INDEX CONCURRENTLY i", GONE),
     "a view dropped": ("DROP VIEW v", GONE),
     "a column of another table than the file's": ("ALTER TABLE a ADD x int; ALTER TABLE b DROP COLUMN x", GONE),
+    "a column perhaps older than the file dropped": (
+        "ALTER TABLE orders ADD COLUMN IF NOT EXISTS a int; ALTER TABLE orders DROP COLUMN a",
+        GONE,
+    ),
+    "a table perhaps older than the file dropped": ("CREATE TABLE IF NOT EXISTS t (a int); DROP TABLE t", GONE),
+    "a table perhaps older than the file changed": (
+        "CREATE TABLE IF NOT EXISTS t (a int); ALTER TABLE t DROP COLUMN a",
+        UNCERTAIN,
+    ),
+    "a unique index on a table perhaps older than the file": (
+        "CREATE TABLE IF NOT EXISTS t (a int); CREATE UNIQUE INDEX i ON t (a)",
+        UNCERTAIN,
+    ),
+    "a view renamed": ("ALTER MATERIALIZED VIEW v RENAME TO w", RENAMED),
     "a table renamed": ("ALTER TABLE orders RENAME TO sales", RENAMED),
     "a table renamed as MySQL does": ("RENAME TABLE orders TO sales", RENAMED),
     "a column renamed": ("ALTER TABLE orders RENAME COLUMN a TO b", RENAMED),
@@ -121,6 +138,10 @@ ADDS_NOT: dict[str, tuple[str, Finding]] = {
     "a column made not null": ("ALTER TABLE orders ALTER COLUMN a SET NOT NULL", NEEDED),
     "a column of the file made not null without a default": (
         "ALTER TABLE orders ADD a int; ALTER TABLE orders ALTER a SET NOT NULL",
+        NEEDED,
+    ),
+    "a column perhaps older than the file made not null": (
+        "ALTER TABLE orders ADD COLUMN IF NOT EXISTS a int DEFAULT 0; ALTER TABLE orders ALTER a SET NOT NULL",
         NEEDED,
     ),
     "a default dropped": ("ALTER TABLE orders ALTER COLUMN a DROP DEFAULT", NEEDED),
