@@ -66,14 +66,15 @@ def _of_create(reader: Reader, added: Added) -> Iterator[Finding]:
     reader.skip(_ADJECTIVES)
     kind = reader.word()
     if kind in {"ALGORITHM", "DEFINER", "SQL"}:  # MySQL says these of a view or routine before its kind
-        kind = next((word for word in words_of(reader.rest) if word in _DEFINED), "")
+        while reader.rest and (kind := reader.word()) not in _DEFINED:
+            pass
     if kind not in _CREATED:
         yield CHANGED
     elif replaces:
         yield REPLACED
     if kind in _RELATIONS:
-        is_certain = not reader.take("IF", "NOT", "EXISTS")
-        added.add_relation(reader.name(), is_certain=is_certain)
+        is_new = not (reader.take("IF", "NOT", "EXISTS") or replaces)
+        added.add_relation(reader.name(), is_certain=is_new)
     elif kind == "INDEX" and is_unique:
         yield from _of_unique_index(reader, added)
 
@@ -87,8 +88,6 @@ _CREATED: Final = _DEFINED | {
     "AGGREGATE", "COLLATION", "DATABASE", "DOMAIN", "EXTENSION", "INDEX", "ROLE", "SCHEMA", "SEQUENCE", "STATISTICS",
     "TABLE", "TYPE", "USER",
 }  # fmt: skip
-
-
 _RELATIONS: Final = {"SEQUENCE", "TABLE", "VIEW"}
 
 

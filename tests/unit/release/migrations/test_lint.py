@@ -45,6 +45,7 @@ ADDS = {
     "a function whose body does anything": "CREATE FUNCTION f() RETURNS int LANGUAGE sql AS $body$ DROP TABLE orders; $body$",
     "a trigger of PostgreSQL": "CREATE TRIGGER t BEFORE INSERT ON orders FOR EACH ROW EXECUTE FUNCTION f()",
     "a trigger with a block": "CREATE TRIGGER t AFTER INSERT ON orders BEGIN UPDATE x SET a = CASE WHEN 1 THEN 2 END; DELETE FROM y; END",
+    "a view as mysqldump writes it": "CREATE ALGORITHM=MERGE DEFINER=`a`@`b` SQL SECURITY INVOKER VIEW v AS SELECT 1; ALTER VIEW v RENAME TO w",
     "a procedure of MySQL": "CREATE DEFINER=`root`@`%` PROCEDURE p() BEGIN IF 1 THEN DELETE FROM x; END IF; DROP TABLE y; END",
     # Columns.
     "a column that may be null": "ALTER TABLE orders ADD COLUMN note text",
