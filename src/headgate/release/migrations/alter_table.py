@@ -53,7 +53,7 @@ def _of_action(reader: Reader, table: str, added: Added) -> Iterator[Finding]:
     if reader.take("ADD"):
         yield from _of_add(reader, table, added)
     elif reader.take("DROP"):
-        is_column = reader.take("COLUMN") or not reader.rest or reader.rest[0].text not in _DROPPED
+        is_column = reader.take("COLUMN") or not any(reader.sees(word) for word in _DROPPED)
         reader.take("IF", "EXISTS")
         if not (is_column and added.has_column(table, reader.name())):
             yield GONE

@@ -66,7 +66,7 @@ def _of_create(reader: Reader, added: Added) -> Iterator[Finding]:
     reader.skip(_ADJECTIVES)
     kind = reader.word()
     if kind in {"ALGORITHM", "DEFINER", "SQL"}:  # MySQL says these of a view or routine before its kind
-        while reader.rest and (kind := reader.word()) not in _DEFINED:
+        while not reader.ended and (kind := reader.word()) not in _DEFINED:
             pass
     if kind not in _CREATED:
         yield CHANGED
@@ -92,7 +92,7 @@ _RELATIONS: Final = {"SEQUENCE", "TABLE", "VIEW"}
 
 
 def _of_unique_index(reader: Reader, added: Added) -> Iterator[Finding]:
-    while reader.rest and not reader.sees("ON"):
+    while not reader.ended and not reader.sees("ON"):
         reader.word()
     reader.take("ON")
     reader.take("ONLY")
@@ -146,7 +146,7 @@ def _of_insert(reader: Reader, added: Added) -> Iterator[Finding]:
     overwrites = (
         has(reader.rest, "DO", "UPDATE") or has(reader.rest, "KEY", "UPDATE") or has(reader.rest, "OR", "REPLACE")
     )
-    while reader.rest and not reader.take("INTO"):
+    while not reader.ended and not reader.take("INTO"):
         reader.word()
     table = reader.name()
     if overwrites and not (added.has_relation(table) or table in _BOOKKEEPING):
@@ -161,7 +161,7 @@ def _of_update(reader: Reader, added: Added) -> Iterator[Finding]:
     if has(before(reader.rest, "SET"), "JOIN") or has(before(reader.rest, "SET"), ","):
         yield OVERWRITTEN  # which of the tables a column is of cannot be told for sure
         return
-    while reader.rest and not reader.take("SET"):
+    while not reader.ended and not reader.take("SET"):
         reader.word()
     for assignment in parts(before(reader.rest, "FROM", "LIMIT", "ORDER", "RETURNING", "WHERE")):
         target = Reader(assignment)

@@ -215,6 +215,7 @@ UNREADABLE = {
     "a comment within a comment": ("/* /* */ DROP TABLE x */", "a comment within a comment"),
     "a comment for MySQL alone, behind code": ("SELECT 1 # 2; DROP TABLE x", "# begins a comment for MySQL alone"),
     "a string without end": ("SELECT 'a; DROP TABLE x", "a string or comment has no end"),
+    "dollar quotes without end": ("SELECT $a$ $b$; DROP TABLE x", "a string in dollar quotes has no end"),
     "a comment without end": ("SELECT 1 /* ; DROP TABLE x", "a string or comment has no end"),
     "a block without end": (
         "CREATE TRIGGER t BEFORE INSERT ON o BEGIN DELETE FROM x;\nDROP TABLE x;",
