@@ -69,7 +69,7 @@ class Assessment(Value, frozen=True):
     base_requests: int = 0
     canary_requests: int = 0
     sample_ratio_e: float = 1.0  # evidence that requests are not split as configured
-    sample_ratio_p: float = 1.0  # by the most that evidence was
+    sample_ratio_p: float = 1.0
 
 
 def of_comparison(stake: Stake, comparison: Comparison, settings: AnalysisSettings) -> MetricAssessment:

@@ -44,7 +44,7 @@ GRID: Final = (*(-d for d in reversed(RISES)), 0.0, *RISES)
 NO_CHANGE: Final = _POINTS  # the place of 0.0 in the grid
 _FACTORS: Final = tuple(expm1(d) for d in GRID)
 
-_FROM_THE_START: Final = 0.75  # of the wealth is staked at once, the rest later
+FROM_THE_START: Final = 0.75  # of the wealth is staked at once, the rest later
 LARGEST_LOG: Final = 600.0  # nobody needs more wealth, and JSON has no infinity
 _LARGEST: Final = exp(LARGEST_LOG)
 
@@ -81,23 +81,24 @@ def rises_only(values: Sequence[float]) -> Sequence[float]:
 
 
 class EProcess(Value, frozen=True):
-    """Wealth by bet, before the prior is applied, what is still held back, and what both are worth."""
+    """Wealth by bet, before the prior is applied, and what it is worth with what is still held back."""
 
     wealth: tuple[float, ...] = ()
     stakes: int = 0  # how often some of what was held back has been staked
-    held_back: float = 1.0
     value: float = 1.0
 
     def after(self, gains: Sequence[float], prior: Sequence[float] = PRIOR) -> "EProcess":
         """Stake some of what is held back, and have each bet grow. `gains` are logs, one per point of the prior."""
-        stake = _FROM_THE_START if self.stakes == 0 else (1 - _FROM_THE_START) / (self.stakes * (self.stakes + 1))
+        stake = FROM_THE_START if self.stakes == 0 else (1 - FROM_THE_START) / (self.stakes * (self.stakes + 1))
         before = self.wealth or (0.0,) * len(prior)
-        wealth = tuple(
-            [min((w + stake) * exp(min(gain, LARGEST_LOG)), _LARGEST) for w, gain in zip(before, gains, strict=True)]
-        )
-        held_back = max(0.0, self.held_back - stake)
+        if max(gains) > LARGEST_LOG:
+            gains = [min(gain, LARGEST_LOG) for gain in gains]
+        wealth = [(w + stake) * exp(gain) for w, gain in zip(before, gains, strict=True)]
+        if max(wealth) > _LARGEST:
+            wealth = [min(w, _LARGEST) for w in wealth]
+        held_back = (1 - FROM_THE_START) / (self.stakes + 1)
         value = held_back + sum([p * w for p, w in zip(prior, wealth, strict=True)])
-        return EProcess(wealth=wealth, stakes=self.stakes + 1, held_back=held_back, value=min(value, _LARGEST))
+        return EProcess(wealth=tuple(wealth), stakes=self.stakes + 1, value=min(value, _LARGEST))
 
 
 def log_mean(logs: Sequence[float], log_weights: Sequence[float]) -> float:

@@ -21,7 +21,7 @@ from headgate.release.analysis.assessment import (
 from headgate.release.analysis.bets import Comparison, Excess, guard_after, split_after
 from headgate.release.analysis.e_process import EProcess
 from headgate.release.analysis.looks import Look
-from headgate.release.analysis.settings import SERVER_ERRORS, AnalysisSettings, Stake, stakes
+from headgate.release.analysis.settings import EXPECTED_SHARES, SERVER_ERRORS, AnalysisSettings, Stake, stakes
 
 __all__ = ["AnalysisSettings", "Assessment", "Evidence", "MetricAssessment", "Verdict", "assess"]
 
@@ -41,7 +41,6 @@ class Evidence(Value, frozen=True):
     limits: Mapping[str, Excess] = {}
     guard: Excess = Excess()
     split: EProcess = EProcess()
-    split_peak: float = 1.0
     e_value: float = 1.0
     peak: float = 1.0
     cause: Stake | None = None  # the bet that made the most of the peak
@@ -51,21 +50,20 @@ class Evidence(Value, frozen=True):
         comparisons, limits, guard = dict(self.comparisons), dict(self.limits), self.guard
         for metric in dict.fromkeys(settings.compare):
             if tallies := look.tallies(metric):
-                comparisons[metric] = comparisons.get(metric, Comparison()).after(*tallies, settings.margin)
+                known = comparisons.get(metric) or Comparison(expected=EXPECTED_SHARES.get(metric, 0.01))
+                comparisons[metric] = known.after(*tallies, settings.margin)
         for metric, limit in settings.limits.items():
             if tallies := look.tallies(metric):
                 limits[metric] = limits.get(metric, Excess()).after(tallies[1], limit)
         if tallies := look.tallies(SERVER_ERRORS):
             guard = guard_after(guard, *tallies, settings.hard_guard)
-        split = split_after(self.split, look)
         grown = Evidence(
             base_requests=self.base_requests + look.base.requests,
             canary_requests=self.canary_requests + look.canary.requests,
             comparisons=comparisons,
             limits=limits,
             guard=guard,
-            split=split,
-            split_peak=max(self.split_peak, split.value),
+            split=split_after(self.split, look),
             peak=self.peak,
             cause=self.cause,
         )
@@ -111,7 +109,7 @@ def assess(evidence: Evidence, settings: AnalysisSettings, *, horizon_reached: b
         base_requests=evidence.base_requests,
         canary_requests=evidence.canary_requests,
         sample_ratio_e=evidence.split.value,
-        sample_ratio_p=1 / evidence.split_peak,
+        sample_ratio_p=_split_p(evidence),
     )
 
 
@@ -140,7 +138,7 @@ def _verdict(
             return Verdict.FAIL, f"{each.sentence(settings.alpha)}, {numbers}"
     if lacking := _lacks_requests(evidence, settings):
         return (Verdict.NO_DATA if horizon_reached else Verdict.INCONCLUSIVE), lacking
-    if 1 / evidence.split_peak <= _SPLIT_ALPHA:
+    if _split_p(evidence) <= _SPLIT_ALPHA:
         return Verdict.INCONCLUSIVE, _misrouted(evidence)
     for each in metrics:
         if each.kind != "guard" and each.verdict is not Verdict.PASS:
@@ -168,7 +166,12 @@ def _lacks_requests(evidence: Evidence, settings: AnalysisSettings) -> str:
 
 def _misrouted(evidence: Evidence) -> str:
     reached = f"{evidence.canary_requests:,} of {evidence.base_requests + evidence.canary_requests:,}"
-    return f"requests are not split as configured: {reached} reached the canary (p {1 / evidence.split_peak:.2g})"
+    return f"requests are not split as configured: {reached} reached the canary (p {_split_p(evidence):.2g})"
+
+
+def _split_p(evidence: Evidence) -> float:
+    """By the evidence of now, not by the most it was: a weight that took a while to arrive is forgiven in time."""
+    return min(1.0, 1 / evidence.split.value)
 
 
 def _undecided(metric: MetricAssessment, settings: AnalysisSettings) -> str:

@@ -7,6 +7,7 @@ from headgate.model.value import Value
 
 SERVER_ERRORS: Final = "errors-5xx"  # what the hard guard watches
 
+EXPECTED_SHARES: Final = {"latency-p50": 0.5, "latency-p90": 0.1}  # of slow requests, by construction
 _COMPARISON, _LIMITS, _GUARD = 0.8, 0.1, 0.1  # shares of the wealth
 
 

@@ -149,6 +149,21 @@ def test_a_failure_after_long_good_traffic_is_found_as_fast_as_at_the_start() ->
     assert _assess(*[good] * 200, bad, settings=LIMITED).verdict is Verdict.FAIL
 
 
+def test_an_outage_of_both_sides_does_not_pass_what_is_worse_besides() -> None:
+    worse = a_look(base=(3, 540), canary=(1, 60))
+    outage = a_look(base=(180, 540), canary=(20, 60))
+
+    assert _assess(*[worse] * 3, *[outage] * 10, *[worse] * 3).verdict is Verdict.INCONCLUSIVE
+    assert _assess(*[outage] * 3, *[worse] * 3).verdict is Verdict.INCONCLUSIVE
+
+
+def test_more_errors_than_before_become_usual_in_time() -> None:
+    before, since = a_look(base=(9, 5400), canary=(1, 600)), a_look(base=(540, 5400), canary=(60, 600))
+
+    assert _assess(*[before] * 2, *[since] * 2).verdict is Verdict.INCONCLUSIVE
+    assert _assess(*[before] * 2, *[since] * 30).verdict is Verdict.PASS
+
+
 def test_requests_not_split_as_configured_hold_a_pass_back() -> None:
     right, wrong = a_look(base=(0, 900), canary=(0, 100)), a_look(base=(0, 900), canary=(0, 200))
 
@@ -156,6 +171,13 @@ def test_requests_not_split_as_configured_hold_a_pass_back() -> None:
     found = _assess(*[wrong] * 20, horizon_reached=True)
     assert found.verdict is Verdict.INCONCLUSIVE
     assert found.reason.startswith("requests are not split as configured: 4,000 of 22,000 reached the canary (p ")
+
+
+def test_a_weight_that_took_a_while_to_arrive_is_forgiven() -> None:
+    not_yet, right = a_look(base=(0, 1000), canary=(0, 0)), a_look(base=(0, 900), canary=(0, 100))
+
+    assert _assess(not_yet, *[right] * 2).sample_ratio_p < 0.01
+    assert _assess(not_yet, *[right] * 20).verdict is Verdict.PASS
 
 
 def test_sessions_say_nothing_of_the_split() -> None:
@@ -182,6 +204,15 @@ def test_where_nothing_is_asked_nothing_fails() -> None:
 
 
 _BRIEFLY: Final = trying(max_examples=40, deadline=None)
+
+
+def test_what_has_failed_stays_so_though_all_is_well_since() -> None:
+    failing, well = a_look(base=(3, 540), canary=(3, 60)), a_look(base=(3, 540), canary=(0, 60))
+    evidence = evidence_of(*[failing] * 4, *[well] * 200)
+
+    assert evidence.e_value < 1
+    assert assess(evidence, COMPARED, horizon_reached=True).verdict is Verdict.FAIL
+
 
 # Anything that can be counted, zero and impossible numbers included.
 _COUNTS = st.builds(
@@ -231,7 +262,7 @@ def test_evidence_survives_its_journal(looks: list[Look]) -> None:
     assert evidence_of(*restored, settings=_EVERYTHING) == evidence_of(*looks, settings=_EVERYTHING)
 
 
-_HALVES = st.tuples(st.integers(0, 30), st.integers(30, 500), st.integers(0, 20), st.integers(20, 100))
+_HALVES = st.tuples(st.integers(0, 5), st.integers(30, 500), st.integers(0, 20), st.integers(20, 100))
 
 
 @_BRIEFLY
