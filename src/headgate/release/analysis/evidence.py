@@ -20,7 +20,7 @@ from headgate.release.analysis.assessment import (
 )
 from headgate.release.analysis.bets import Comparison, Excess, guard_after, split_after
 from headgate.release.analysis.e_process import EProcess
-from headgate.release.analysis.looks import Look
+from headgate.release.analysis.looks import ERROR_RATE, Look
 from headgate.release.analysis.settings import EXPECTED_SHARES, SERVER_ERRORS, AnalysisSettings, Stake, stakes
 
 __all__ = ["AnalysisSettings", "Assessment", "Evidence", "MetricAssessment", "Verdict", "assess"]
@@ -51,11 +51,12 @@ class Evidence(Value, frozen=True):
         for metric in dict.fromkeys(settings.compare):
             if tallies := look.tallies(metric):
                 known = comparisons.get(metric) or Comparison(expected=EXPECTED_SHARES.get(metric, 0.01))
-                comparisons[metric] = known.after(*tallies, settings.margin)
+                shares = look.tallies(ERROR_RATE) if metric == SERVER_ERRORS else None
+                comparisons[metric] = known.after(*tallies, settings.margin, shares)
         for metric, limit in settings.limits.items():
             if tallies := look.tallies(metric):
                 limits[metric] = limits.get(metric, Excess()).after(tallies[1], limit)
-        if tallies := look.tallies(SERVER_ERRORS):
+        if tallies := look.tallies(ERROR_RATE):
             guard = guard_after(guard, *tallies, settings.hard_guard)
         grown = Evidence(
             base_requests=self.base_requests + look.base.requests,

@@ -10,7 +10,7 @@ from hypothesis import settings as trying
 from hypothesis import strategies as st
 
 from headgate.release.analysis.evidence import AnalysisSettings, Assessment, Evidence, Verdict, assess
-from headgate.release.analysis.looks import Counts, Look
+from headgate.release.analysis.looks import ERROR_RATE, Counts, Look
 from headgate.release.analysis.settings import stakes
 
 from .builders import COMPARED, ERRORS, LIMITED, a_look, evidence_of
@@ -162,6 +162,20 @@ def test_more_errors_than_before_become_usual_in_time() -> None:
 
     assert _assess(*[before] * 2, *[since] * 2).verdict is Verdict.INCONCLUSIVE
     assert _assess(*[before] * 2, *[since] * 30).verdict is Verdict.PASS
+
+
+def test_callers_who_have_not_failed_yet_are_no_measure_of_a_share() -> None:
+    counts = [
+        Counts(requests=new, bad={ERRORS: failed, ERROR_RATE: first}, of={ERRORS: at_risk})
+        for new, failed, first, at_risk in ((900, 9, 9, 58_000), (100, 1, 2, 6500))
+    ]
+    look = Look(since=0.0, until=30.0, percent=10.0, base=counts[0], canary=counts[1], is_sticky=True)
+
+    found = _assess(*[look] * 9)
+
+    assert found.verdict is Verdict.INCONCLUSIVE
+    assert found.metrics[0].canary_share == pytest.approx(0.02)
+    assert found.metrics[0].ratio == pytest.approx(58 / 65 * 10 / 9, rel=0.02)
 
 
 def test_requests_not_split_as_configured_hold_a_pass_back() -> None:

@@ -36,7 +36,7 @@ def test_nine_of_ten_simulated_rises_are_seen_by_when_the_plan_says() -> None:
     planned = _outlook()
     chance, scenario = np.random.default_rng(7), Scenario("", steady(3, 0.005), is_good=False)
 
-    seen = [play(scenario, chance).failed_at["0.05"] * LOOK_S for _ in range(60)]
+    seen = [play(scenario, chance).failed_at["0.05"] * LOOK_S for _ in range(40)]
 
     assert planned.triple_after_s == pytest.approx(quantiles(seen, n=10)[8], rel=0.2)
 
@@ -46,7 +46,7 @@ def test_the_least_rise_of_the_plan_is_seen_in_nine_of_ten_simulated_releases() 
     assert planned.least_ratio is not None
     chance, scenario = np.random.default_rng(7), Scenario("", steady(planned.least_ratio, 0.005), is_good=False)
 
-    seen = ["0.05" in play(scenario, chance).failed_at for _ in range(40)]
+    seen = ["0.05" in play(scenario, chance).failed_at for _ in range(20)]
 
     assert 0.8 <= sum(seen) / len(seen) <= 1.0
 
