@@ -41,10 +41,10 @@ class Comparison(Value, frozen=True):
         was expected to lose at each count. The bet on a failure falls with that count, and must not leave a look out.
         """
         bad = base.bad + canary.bad
-        usual = max(self.usual_base.share or 0.0, _LEAST_USUAL) if self.usual_base.units else self.expected
-        is_usual = base.bad <= 3 * usual * base.units + 10
+        usual = self._usual_share(is_measure=shares is None) * base.units
+        is_usual = base.bad <= 3 * usual + 10
         # What is not usual once may become so: it counts for twice of what was.
-        usual_base = base if is_usual else Tally(bad=min(base.bad, int(2 * usual * base.units)), units=base.units)
+        cut_off = base if is_usual else Tally(bad=min(base.bad, int(max(2 * usual, 10))), units=base.units)
         base_share, canary_share = shares or (base, canary)
         likelihood, process, of_margin = self.likelihood, self.process, self.of_margin
         if bad and base.units and canary.units:
@@ -60,10 +60,17 @@ class Comparison(Value, frozen=True):
             likelihood=likelihood,
             process=process,
             expected=self.expected,
-            usual_base=self.usual_base.plus(usual_base),
+            usual_base=self.usual_base.plus(cut_off),
             usual_canary=self.usual_canary.plus(canary_share) if is_usual else self.usual_canary,
             of_margin=of_margin,
         )
+
+    def _usual_share(self, *, is_measure: bool) -> float:
+        """Of the stable side's units; `is_measure` is whether such a share says how frequent the metric is."""
+        seen = self.usual_base.share
+        if not is_measure:
+            return seen or 0.0
+        return self.expected if seen is None else max(seen, _LEAST_USUAL)
 
     def pass_value(self, negligible: float) -> float:
         """Evidence against "at least `margin` times as frequent on the canary, and not negligible there".

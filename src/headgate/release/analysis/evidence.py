@@ -51,7 +51,7 @@ class Evidence(Value, frozen=True):
         for metric in dict.fromkeys(settings.compare):
             if tallies := look.tallies(metric):
                 known = comparisons.get(metric) or Comparison(expected=EXPECTED_SHARES.get(metric, 0.01))
-                shares = look.tallies(ERROR_RATE) if metric == SERVER_ERRORS else None
+                shares = look.tallies(ERROR_RATE) if look.is_sticky and metric == SERVER_ERRORS else None
                 comparisons[metric] = known.after(*tallies, settings.margin, shares)
         for metric, limit in settings.limits.items():
             if tallies := look.tallies(metric):

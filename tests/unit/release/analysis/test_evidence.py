@@ -164,12 +164,25 @@ def test_more_errors_than_before_become_usual_in_time() -> None:
     assert _assess(*[before] * 2, *[since] * 30).verdict is Verdict.PASS
 
 
-def test_callers_who_have_not_failed_yet_are_no_measure_of_a_share() -> None:
-    counts = [
+def _sticky_look(base: tuple[int, int, int, int], canary: tuple[int, int, int, int]) -> Look:
+    """New callers, those who failed for the first time, those whose first request failed, and those at risk."""
+    sides = [
         Counts(requests=new, bad={ERRORS: failed, ERROR_RATE: first}, of={ERRORS: at_risk})
-        for new, failed, first, at_risk in ((900, 9, 9, 58_000), (100, 1, 2, 6500))
+        for new, failed, first, at_risk in (base, canary)
     ]
-    look = Look(since=0.0, until=30.0, percent=10.0, base=counts[0], canary=counts[1], is_sticky=True)
+    return Look(since=0.0, until=30.0, percent=10.0, base=sides[0], canary=sides[1], is_sticky=True)
+
+
+def test_an_outage_for_all_callers_does_not_pass_what_is_worse_besides() -> None:
+    worse = _sticky_look(base=(900, 5, 5, 58_000), canary=(100, 1, 1, 6500))
+    outage = _sticky_look(base=(900, 700, 300, 58_000), canary=(100, 77, 33, 6500))
+
+    assert _assess(*[worse] * 3, *[outage] * 3).verdict is Verdict.INCONCLUSIVE
+    assert _assess(outage, *[worse] * 3).verdict is Verdict.INCONCLUSIVE
+
+
+def test_callers_who_have_not_failed_yet_are_no_measure_of_a_share() -> None:
+    look = _sticky_look(base=(900, 9, 9, 58_000), canary=(100, 1, 2, 6500))
 
     found = _assess(*[look] * 9)
 
