@@ -46,9 +46,12 @@ class MetricAssessment(Value, frozen=True):
         name = self.name.removeprefix("limit:")
         level = f"{100 * (1 - alpha):.4g} % interval"
         if self.limit is not None:
+            share, bounds = percent(self.canary_share or 0.0), f"{percent(self.low)} to {percent(self.high or 0.0)}"
+            if self.name.startswith("limit:latency"):
+                slow = f"{share} of the canary's requests are slower than the limit, {percent(self.limit)} may be"
+                return f"{name}: {slow} ({level} {bounds})"
             limit = f"{'hard guard' if self.kind == 'guard' else 'limit'} {percent(self.limit)}"
-            bounds = f"{percent(self.low)} to {percent(self.high or 0.0)}"
-            return f"{name}: {percent(self.canary_share or 0.0)} on the canary, {limit} ({level} {bounds})"
+            return f"{name}: {share} on the canary, {limit} ({level} {bounds})"
         if self.ratio:
             bounds = f"{self.low:.2g} or more" if self.high is None else f"{self.low:.2g} to {self.high:.2g}"
             return f"{name}: {self.ratio:.2g} times as frequent on the canary ({level} {bounds})"

@@ -109,6 +109,26 @@ def test_beyond_a_limit_fails_though_the_stable_side_is_as_bad() -> None:
     assert found.reason.startswith("errors-5xx: 20 % on the canary, limit 5 % (99 % interval 12.5 % to 29.2 %), evid")
 
 
+def test_beyond_a_latency_limit_too_many_are_slower() -> None:
+    settings = AnalysisSettings(limits={"limit:latency-p99": 0.01})
+
+    found = _assess(*[a_look(canary=(6, 60), metric="limit:latency-p99", percent=100)] * 3, settings=settings)
+
+    assert found.verdict is Verdict.FAIL
+    assert found.reason.startswith(
+        "latency-p99: 10 % of the canary's requests are slower than the limit, 1 % may be (99 % interval "
+    )
+
+
+def test_a_failure_stays_one_under_other_settings() -> None:
+    evidence = evidence_of(*[a_look(base=(3, 540), canary=(3, 60))] * 4)
+
+    found = assess(evidence, AnalysisSettings(compare=("throttles",)), horizon_reached=False)
+
+    assert found.verdict is Verdict.FAIL
+    assert found.reason.startswith("evidence ")
+
+
 def test_a_limit_of_nothing_is_exceeded_by_one() -> None:
     settings = AnalysisSettings(limits={"throttles": 0.0})
 
