@@ -189,15 +189,17 @@ class Story:
         more: str = "",
         change: str = "",
     ) -> Path:
-        text = "\n".join((
-            f"release: {self.name}",
-            f"api: {self.api.id}",
-            "stage: prod",
-            f"change: {change or f'{{deployment: current, variables: {{version: {self.new}}}}}'}",
-            f"steps: {steps}",
-            f"analysis: {{{analysis}}}",
-            textwrap.dedent(more),
-        ))
+        text = "\n".join(
+            (
+                f"release: {self.name}",
+                f"api: {self.api.id}",
+                "stage: prod",
+                f"change: {change or f'{{deployment: current, variables: {{version: {self.new}}}}}'}",
+                f"steps: {steps}",
+                f"analysis: {{{analysis}}}",
+                textwrap.dedent(more),
+            )
+        )
         file = self.folder / f"{self.name}.yaml"
         file.write_text(text, encoding="utf-8")
         return file
@@ -233,7 +235,7 @@ class Story:
 
 @contextmanager
 def a_story(server: RunningServer, versions: Versions, folder: Path) -> Iterator[Story]:
-    """Under traffic until the end of the block, and then looked through for requests that failed because of Headgate."""
+    """Under traffic until the end of the block, and then looked through for what failed because of Headgate."""
     story = Story(server, versions, folder)
     with story.traffic:
         yield story
