@@ -24,6 +24,7 @@ from headgate.functions.isolation import Isolation
 from headgate.functions.limits import RuntimeLimits
 from headgate.functions.logs import LogSink
 from headgate.functions.parent import Parent, ParentCommand
+from headgate.functions.response_stream import ResponseStream
 from headgate.functions.runtimes import Launch, Runtimes
 from headgate.functions.spare import Spare
 from headgate.model.invocation import FunctionSpec, Invocation, Outcome
@@ -69,8 +70,16 @@ class FunctionRuntime:
     def __repr__(self) -> str:
         return f"<FunctionRuntime {list(self._functions.values())}>"
 
-    async def invoke(self, spec: FunctionSpec, invocation: Invocation, timeout_s: float | None = None) -> Outcome:
+    async def invoke(
+        self,
+        spec: FunctionSpec,
+        invocation: Invocation,
+        timeout_s: float | None = None,
+        stream: ResponseStream | None = None,
+    ) -> Outcome:
         """Run one call. A failure of the function is an outcome too.
+
+        `stream` is given a response that the function makes piece by piece; the outcome's payload is empty then.
 
         Raises Throttled where there is no room for the call, and TimeoutError when there is no outcome within
         `timeout_s`. When its caller gives up so, or is cancelled, a call that waits is withdrawn, and one that runs
@@ -81,7 +90,7 @@ class FunctionRuntime:
             function = await self._opened(spec)
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Outcome] = loop.create_future()
-        call = PendingCall(invocation, future, time.monotonic(), self.limits.wait_s)
+        call = PendingCall(invocation, future, time.monotonic(), self.limits.wait_s, stream)
         timer = None if timeout_s is None else loop.call_later(timeout_s, call.refuse, TimeoutError())
         function.submit(call)
         try:
