@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 # Byte-compiled packages start several times faster; see docs/benchmarks.md.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: demo test check format bench lock models clean
+.PHONY: demo test check format bench lock models aws-lambda-ric clean
 .DEFAULT_GOAL := test
 
 $(STAMP): requirements.lock pyproject.toml
@@ -49,6 +49,10 @@ bench: $(STAMP)  ## ratios in one run; the report is docs/benchmarks.md
 	$(call need,$(BENCH_TOOLS))
 	$(BIN)/python -m bench
 
+aws-lambda-ric:  ## AWS's own client for Node.js, which a test runs where it is there; compiles, so it is slow
+	$(call need,node:nodejs npm autoreconf:autoconf aclocal:automake libtoolize:libtool g++ cmake)
+	npm install --no-audit --no-fund --prefix .cache/aws-lambda-ric aws-lambda-ric
+
 models: $(STAMP)  ## service models and typed shapes, from the botocore of the lock file
 	$(BIN)/python tools/make_models.py
 
@@ -57,4 +61,4 @@ lock: $(STAMP)
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --all-extras --group dev pyproject.toml --output-file requirements.lock
 
 clean:
-	rm -rf $(VENV) .headgate bench/out
+	rm -rf $(VENV) .headgate .cache bench/out
