@@ -1,6 +1,7 @@
 """A call on its way: waiting for an environment, or running in one."""
 
 import asyncio
+from math import inf
 
 from headgate.functions.response_stream import ResponseStream
 from headgate.model.invocation import Invocation, Outcome
@@ -9,7 +10,7 @@ from headgate.model.invocation import Invocation, Outcome
 class PendingCall:
     """One call and the future that its caller awaits. Times are of `time.monotonic`."""
 
-    __slots__ = ("deadline", "future", "invocation", "queued_at", "stream")
+    __slots__ = ("deadline", "future", "gives_up_at", "invocation", "queued_at", "stream")
 
     def __init__(
         self,
@@ -17,12 +18,14 @@ class PendingCall:
         future: asyncio.Future[Outcome],
         queued_at: float,
         wait_s: float,
+        gives_up_at: float = inf,
         stream: ResponseStream | None = None,
     ) -> None:
         self.invocation = invocation
         self.future = future
         self.queued_at = queued_at
         self.deadline = queued_at + wait_s  # of waiting, not of running
+        self.gives_up_at = gives_up_at  # the caller, whether it waits or runs
         self.stream = stream  # takes a response that is made piece by piece; without it the pieces are put together
 
     def resolve(self, outcome: Outcome) -> None:

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from headgate.functions import outcomes
 from headgate.functions.call import PendingCall
-from headgate.functions.deadline import Deadline
+from headgate.functions.deadline import TOLERANCE_S, Deadline
 from headgate.functions.environment import TRANSITIONS, Action, Event, State
 from headgate.functions.limits import RuntimeLimits
 from headgate.functions.logs import EnvironmentLog, iso_timestamp, report
@@ -67,6 +67,7 @@ class EnvironmentProcess:
         self._call: PendingCall | None = None
         self._call_number = 0
         self._call_at = 0.0
+        self._runs_until = 0.0  # at most, the call that runs or has run
         self._answer = Outcome(payload=b"")
         self._output_may_wait = True
         self._failure = StartFailure()
@@ -184,6 +185,12 @@ class EnvironmentProcess:
         self._owner.environment_gone(self, was)
 
     def _on_deadline(self) -> None:
+        if time.monotonic() < self._runs_until - TOLERANCE_S:
+            # Its caller alone gives up: the call runs on.
+            if self._call is not None:
+                self._call.refuse(TimeoutError())
+            self._deadline.set(self._runs_until)
+            return
         if self.state is State.STARTING:
             self._on_start_overdue()
         self._happens(Event.TIMED_OUT)
@@ -216,7 +223,8 @@ class EnvironmentProcess:
         call, output = self._call, self._output
         assert call is not None
         assert output is not None
-        self._deadline.set(deadline)
+        self._runs_until = deadline
+        self._deadline.set(min(deadline, call.gives_up_at))
         output.allow_burst()
         if call.invocation.want_log_tail:
             self.log.keep_tail()

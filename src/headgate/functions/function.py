@@ -4,6 +4,7 @@ import asyncio
 import logging
 import os
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final, Protocol
 from uuid import uuid4
@@ -26,7 +27,7 @@ from headgate.functions.runtimes import Launch
 from headgate.functions.sandbox import SITE_PACKAGES
 from headgate.functions.variables import function_variables
 from headgate.model.arn import log_group_arn
-from headgate.model.invocation import FunctionSpec
+from headgate.model.invocation import FunctionSpec, Outcome
 from headgate.model.provisioned import Provisioned
 
 _log = logging.getLogger(__name__)
@@ -85,7 +86,9 @@ class Function:
         self._parentless: dict[int, EnvironmentProcess] = {}  # those that wait for the parent to be ready
         self._retired = False
         self._ended = False
+        self.new_future: Final[Callable[[], asyncio.Future[Outcome]]] = self._loop.create_future
         self._tick: asyncio.TimerHandle | None = None
+        self._tick_at = 0.0  # of time.monotonic
         self._idle_timer: asyncio.TimerHandle | None = None
         self._kept = 0  # environments that stay started, whether there are calls or not
         self._refill_s = host.limits.refill_s
@@ -168,16 +171,23 @@ class Function:
     def _set_tick(self) -> None:
         """Look again soon while calls wait: whether to grow, and whom to refuse."""
         deadline = self._pool.next_deadline
-        if deadline is None or self._tick is not None:
+        if deadline is None or (self._tick is not None and self._tick_at <= deadline):
             return
+        now = time.monotonic()
         delay_s = GROW_AFTER_S
         if self._pool.size >= self._pool.max_environments:
-            delay_s = max(delay_s, deadline - time.monotonic())
+            delay_s = max(delay_s, deadline - now)
+        if self._tick is not None:
+            self._tick.cancel()
+        self._tick_at = now + delay_s
         self._tick = self._loop.call_later(delay_s, self._on_tick)
 
     def _on_tick(self) -> None:
         self._tick = None
-        for call in self._pool.take_expired(time.monotonic()):
+        now = time.monotonic()
+        for call in self._pool.take_given_up(now):
+            call.refuse(TimeoutError())
+        for call in self._pool.take_expired(now):
             call.refuse(Throttled(f"no environment was free for {self._limits.wait_s} seconds"))
         self._grow()
         self._set_tick()

@@ -14,6 +14,7 @@ import itertools
 import os
 import shutil
 import time
+from math import inf
 from pathlib import Path
 from typing import Final
 
@@ -88,19 +89,16 @@ class FunctionRuntime:
         function = self._functions.get(spec.key)
         if function is None:
             function = await self._opened(spec)
-        loop = asyncio.get_running_loop()
-        future: asyncio.Future[Outcome] = loop.create_future()
-        call = PendingCall(invocation, future, time.monotonic(), self.limits.wait_s, stream)
-        timer = None if timeout_s is None else loop.call_later(timeout_s, call.refuse, TimeoutError())
+        now = time.monotonic()
+        # No timer of its own: its function sees to it while it waits, and its environment while it runs.
+        gives_up_at = inf if timeout_s is None else now + timeout_s
+        call = PendingCall(invocation, function.new_future(), now, self.limits.wait_s, gives_up_at, stream)
         function.submit(call)
         try:
-            return await future
-        except (asyncio.CancelledError, TimeoutError):
+            return await call.future
+        except asyncio.CancelledError:
             function.withdraw(call)
             raise
-        finally:
-            if timer is not None:
-                timer.cancel()
 
     async def prepare(self, spec: FunctionSpec) -> None:
         """Begin to start the function's first environment, if it has none. Does not wait for it."""

@@ -293,7 +293,7 @@ class GatewayConnection(asyncio.Protocol):
             return
         hub = self._hub
         call = cast("Call", self._call)
-        last = self._is_last
+        last = (hub.draining or self._reader.ended) and self._is_last
         if last:
             connection_line = CLOSE
         elif call.protocol == "HTTP/1.0":

@@ -34,8 +34,8 @@ class Logs:
         self.events: list[tuple[str, str, str]] = []
         self._came = asyncio.Event()
 
-    def write(self, group: str, stream: str, timestamp_ms: int, line: str) -> None:
-        self.events.append((group, stream, line))
+    def write(self, group: str, stream: str, timestamp_ms: int, *lines: str) -> None:
+        self.events += [(group, stream, line) for line in lines]
         self._came.set()
 
     @property

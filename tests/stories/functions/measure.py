@@ -26,7 +26,7 @@ _EVENT = (
 
 
 class _NoLogs:
-    def write(self, group: str, stream: str, timestamp_ms: int, line: str) -> None:
+    def write(self, group: str, stream: str, timestamp_ms: int, *lines: str) -> None:
         pass
 
 
