@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 # Byte-compiled packages start several times faster; see docs/benchmarks.md.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: demo test check format bench lock models aws-lambda-ric clean
+.PHONY: demo test check format bench lock models aws-lambda-ric bench-peers clean
 .DEFAULT_GOAL := test
 
 $(STAMP): requirements.lock pyproject.toml
@@ -48,6 +48,12 @@ format: $(STAMP)
 bench: $(STAMP)  ## ratios in one run; the report is docs/benchmarks.md
 	$(call need,$(BENCH_TOOLS))
 	$(BIN)/python -m bench
+	$(BIN)/python -m bench.functions
+
+bench-peers:  ## what functions are measured beside: serverless-offline and MiniStack
+	npm install --no-audit --no-fund --prefix .cache/bench-peers serverless@3 serverless-offline@13
+	$(PYTHON) -m venv .cache/bench-peers/venv
+	.cache/bench-peers/venv/bin/python -m pip install --quiet --disable-pip-version-check ministack
 
 aws-lambda-ric:  ## AWS's own client for Node.js, which a test runs where it is there; compiles, so it is slow
 	$(call need,node:nodejs npm autoreconf:autoconf aclocal:automake libtoolize:libtool g++ cmake)
