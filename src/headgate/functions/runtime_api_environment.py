@@ -59,7 +59,7 @@ class RuntimeApiEnvironment(EnvironmentProcess):
         self._passed += [socket.socket(fileno=fd) for fd in passed]
         return received
 
-    def _on_message(self, kind: int, payload: bytes) -> None:
+    def on_frame(self, kind: int, payload: bytes) -> None:
         if kind == frames.LISTENING and self._passed and self._listener is None and self.state is State.STARTING:
             self._listener = ApiListener(self, self._passed.pop())
         elif kind == frames.NOT_RUN:
@@ -68,7 +68,7 @@ class RuntimeApiEnvironment(EnvironmentProcess):
         else:
             self._happens(Event.GARBLED)
 
-    def _on_hung_up(self) -> None:
+    def on_hung_up(self) -> None:
         """The program runs: with that it has let go of the frame socket."""
 
     def exited(self, wait_status: int) -> None:
