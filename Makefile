@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 # Byte-compiled packages start several times faster; see docs/benchmarks.md.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: demo test check format bench lock models aws-lambda-ric bench-peers clean
+.PHONY: demo test check format bench bench-peers simulate lock models schema aws-lambda-ric clean
 .DEFAULT_GOAL := test
 
 $(STAMP): requirements.lock pyproject.toml
@@ -58,6 +58,12 @@ bench-peers:  ## what functions are measured beside: serverless-offline and Mini
 aws-lambda-ric:  ## AWS's own client for Node.js, which a test runs where it is there; compiles, so it is slow
 	$(call need,node:nodejs npm autoreconf:autoconf aclocal:automake libtoolize:libtool g++ cmake)
 	npm install --no-audit --no-fund --prefix .cache/aws-lambda-ric aws-lambda-ric
+
+simulate: $(STAMP)  ## how often and how soon releases are rolled back, rightly and wrongly; the table of docs/statistics.md
+	$(BIN)/python tools/simulate.py
+
+schema: $(STAMP)  ## the JSON Schema of release files, and its reference in docs/releases.md
+	$(BIN)/python tools/make_release_schema.py
 
 models: $(STAMP)  ## service models and typed shapes, from the botocore of the lock file
 	$(BIN)/python tools/make_models.py

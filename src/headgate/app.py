@@ -37,6 +37,7 @@ from headgate.control.polling.poller import Pace
 from headgate.control.polling.pollers import Pollers
 from headgate.control.publishing import Publisher
 from headgate.dataplane.function_url.published import FunctionUrls
+from headgate.dataplane.mirror import Mirrors
 from headgate.dataplane.observation import Meters
 from headgate.dataplane.pipeline import serve
 from headgate.dataplane.ports import Functions, HttpClient
@@ -61,12 +62,15 @@ from headgate.server.http_client_pool import PoolLimits
 from headgate.server.http_limits import HttpLimits
 from headgate.server.listener import GatewayServer
 from headgate.server.metrics_pages import MetricsPages
+from headgate.server.releases import ServerReleases
 from headgate.settings import Settings
 from headgate.store.folder import DataFolder, DataFolderError
 from headgate.store.key import find_key
 from headgate.store.metric_database import NewerDatabase
 from headgate.store.metric_store import DATABASE as METRICS_DATABASE
 from headgate.store.metric_store import MetricStore, Taken
+from headgate.store.release_store import DATABASE as RELEASES_DATABASE
+from headgate.store.release_store import StateFileError
 from headgate.store.sealing import Sealed
 from headgate.store.sqlite import SqliteStore
 from headgate.telemetry import function_metrics, gateway_metrics
@@ -110,6 +114,7 @@ class Server:
         self._stages = Stages()
         self._buckets = Buckets()
         self._meters = Meters()
+        self._mirrors = Mirrors()
         self._function_meters = function_metrics.FunctionMeters()
         self._directory = FunctionDirectory(settings.concurrency)
         self._function_urls = FunctionUrls()
@@ -125,6 +130,10 @@ class Server:
     @property
     def ephemeral(self) -> bool:
         return self.settings.ephemeral
+
+    @property
+    def gateway_url(self) -> str:
+        return _url(self.settings.gateway_host, self.gateway_port)
 
     async def start(self) -> None:
         """Serve. The listeners are bound first, so that a port in use is found before anything is touched.
@@ -152,6 +161,7 @@ class Server:
             self._keep_started,
             self._function_urls,
             self._poll,
+            self._mirrors,
         )
         place = isolation.workplace(self._root, isolated)
         self._store = SqliteStore(self._folder.database, self._publisher.prepare, durable=not settings.ephemeral)
@@ -216,6 +226,7 @@ class Server:
         await self._gateway.start(settings.gateway_host, self.gateway_port, sock=gateway_socket)
         await self._start_control()
         self._events.start()  # now that the functions can reach the control plane
+        self._releases.start()
 
     async def _key(self) -> bytes:
         """What secrets are sealed with. Raises StartError."""
@@ -234,6 +245,7 @@ class Server:
     async def stop(self) -> None:
         """Take nothing new, answer what was taken, end every process, close the store."""
         self._housekeeping.cancel()
+        await self._releases.close()
         self.log_tail.close()
         self._log_sweeps.cancel()
         self._control.should_exit = True
@@ -241,6 +253,7 @@ class Server:
         await asyncio.gather(
             self._control_task, self._gateway.drain(self.settings.drain_s), self._pollers.close(left_s)
         )
+        await self._mirrors.close()
         await self._events.stop(left_s)
         await self._runtime.close()
         self._http.close()
@@ -282,8 +295,8 @@ class Server:
         await self._metrics.clear()
 
     def _take_requests(self) -> Taken:
-        observations = self._meters.take()
-        return lambda at: gateway_metrics.samples_of(observations, at)
+        seen, sessions = self._meters.take(), self._meters.take_sessions()
+        return lambda at: gateway_metrics.samples_of(seen, at) + gateway_metrics.session_samples_of(sessions, at)
 
     def _take_function_calls(self) -> Taken:
         seen = self._function_meters.take()
@@ -362,7 +375,17 @@ class Server:
     def _function_url(self, url_id: str, region: str) -> str:
         return f"http://{url_id}.lambda-url.{region}.localhost:{self.gateway_port}/"
 
+    def _start_releases(self) -> None:
+        settings = self.settings
+        try:
+            self._releases = ServerReleases(
+                self._root / RELEASES_DATABASE, _url(settings.host, self.port), commands=settings.release_commands
+            )
+        except StateFileError as error:
+            raise StartError(str(error)) from error
+
     async def _start_control(self) -> None:
+        self._start_releases()
         dispatcher = Dispatcher(
             services=load(("apigateway", "lambda", "cloudwatch", "logs", "sts")),
             own={
@@ -394,7 +417,12 @@ class Server:
         )
         config = uvicorn.Config(
             ControlApp(
-                dispatcher, self.answer, self, self.port, MetricsPages(self._metrics, self._totals, self._gauges)
+                dispatcher,
+                self.answer,
+                self,
+                self.port,
+                MetricsPages(self._metrics, self._totals, self._gauges, self._mirrors),
+                self._releases.pages,
             ),
             http="httptools",
             ws="none",
