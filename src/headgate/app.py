@@ -26,6 +26,7 @@ import uvicorn
 
 from headgate import __version__
 from headgate.control import apigateway, cloudwatch, lambda_, logs, sts
+from headgate.control.cloudwatch.alarms import Alarms
 from headgate.control.code_links import CodeLinks
 from headgate.control.dispatch import Dispatcher, OwnService
 from headgate.control.function_service import FunctionService
@@ -54,6 +55,7 @@ from headgate.model.provisioned import Provisioned
 from headgate.model.scope import Scope
 from headgate.server.aws_calls import call_aws
 from headgate.server.bridge import MotoBridge
+from headgate.server.cloudwatch_ports import AlarmPorts, CloudWatchService
 from headgate.server.control_app import ControlApp
 from headgate.server.forward import EndpointForwarder
 from headgate.server.http_client import HttpPools
@@ -114,6 +116,7 @@ class Server:
         self._directory = FunctionDirectory(settings.concurrency)
         self._function_urls = FunctionUrls()
         self._code_links = CodeLinks()
+        self._alarms = Alarms()
 
     def __repr__(self) -> str:
         return f"<Server control :{self.port}, gateway :{self.gateway_port}, {self._stages}>"
@@ -154,7 +157,8 @@ class Server:
             self._poll,
         )
         place = isolation.workplace(self._root, isolated)
-        self._store = SqliteStore(self._folder.database, self._publisher.prepare, durable=not settings.ephemeral)
+        prepare = self._alarms.beside(self._publisher.prepare)
+        self._store = SqliteStore(self._folder.database, prepare, durable=not settings.ephemeral)
         self._store.sealing = Sealed(await self._key())
         self._metric_sink: MetricSink = NoMetrics()
         self._start_logs()
@@ -216,6 +220,15 @@ class Server:
         await self._gateway.start(settings.gateway_host, self.gateway_port, sock=gateway_socket)
         await self._start_control()
         self._events.start()  # now that the functions can reach the control plane
+        alarm_ports = AlarmPorts(
+            self._bridge,
+            self._endpoint_http,
+            settings.alarm_webhooks,
+            self._directory.permits_service,
+            self._events.put,
+            has_own_topics="sns" not in settings.endpoints,
+        )
+        await self._alarms.start(self._store, self._metrics, alarm_ports)
 
     async def _key(self) -> bytes:
         """What secrets are sealed with. Raises StartError."""
@@ -241,6 +254,7 @@ class Server:
         await asyncio.gather(
             self._control_task, self._gateway.drain(self.settings.drain_s), self._pollers.close(left_s)
         )
+        await self._alarms.stop()
         await self._events.stop(left_s)
         await self._runtime.close()
         self._http.close()
@@ -381,7 +395,10 @@ class Server:
                         self._runtime.runtimes,
                     ),
                 ),
-                "cloudwatch": OwnService(cloudwatch.OPERATIONS, ports=self._metrics, bridged=cloudwatch.BRIDGED),
+                "cloudwatch": OwnService(
+                    cloudwatch.OPERATIONS,
+                    ports=CloudWatchService(self._store, self._metrics, self.settings.alarm_webhooks),
+                ),
                 "logs": OwnService(
                     logs.OPERATIONS,
                     ports=_LogsPorts(self._log_store, self._log_buffer, self._log_queries, self._directory),

@@ -82,7 +82,7 @@ class MetricDatabase:
                 f"PRAGMA application_id = {APPLICATION_ID};\nCOMMIT;"
             )
         self._metrics: dict[MetricKey, Known] = {}
-        self._by_name: dict[tuple[str, str, str, str], list[Known]] = {}
+        self._of_any_unit: dict[tuple[object, ...], list[Known]] = {}
         self._new: list[Known] = []  # of the transaction at work
         for number, account, region, namespace, name, dimensions, unit, last_at in connection.execute(
             "SELECT * FROM metric"
@@ -170,9 +170,14 @@ class MetricDatabase:
         """The metrics that have points and are wanted."""
         return [known for key, known in self._metrics.items() if wanted(key)]
 
-    def named(self, account_id: str, region: str, namespace: str, name: str) -> list[Known]:
-        """The metrics of this name that have points, whatever their dimensions and units."""
-        return list(self._by_name.get((account_id, region, namespace, name), ()))
+    def of_any_unit(self, key: MetricKey) -> list[Known]:
+        """The metrics with points that are this one but for their unit."""
+        return list(self._of_any_unit.get(_without_unit(key), ()))
+
+    def last_at(self) -> int | None:
+        """When the last point was that is still kept to the second; None where there is none."""
+        last: int | None = self._connection.execute("SELECT max(at) FROM point_1").fetchone()[0]
+        return last
 
     def points(self, key: MetricKey, start: int, end: int, period: int, now: float) -> dict[int, Point]:
         """The points of each period from `start` to before `end`, by its beginning. An empty period has none."""
@@ -189,17 +194,15 @@ class MetricDatabase:
     # Below: what these are made of.
 
     def _learn(self, known: Known) -> None:
-        key = known.key
-        self._metrics[key] = known
-        self._by_name.setdefault((key.account_id, key.region, key.namespace, key.name), []).append(known)
+        self._metrics[known.key] = known
+        self._of_any_unit.setdefault(_without_unit(known.key), []).append(known)
 
     def _forget(self, known: Known) -> None:
-        key = known.key
-        del self._metrics[key]
-        name = (key.account_id, key.region, key.namespace, key.name)
-        self._by_name[name].remove(known)
-        if not self._by_name[name]:
-            del self._by_name[name]
+        del self._metrics[known.key]
+        others = self._of_any_unit[_without_unit(known.key)]
+        others.remove(known)
+        if not others:
+            del self._of_any_unit[_without_unit(known.key)]
 
     def _known(self, key: MetricKey, at: int) -> Known:
         known = self._metrics.get(key)
@@ -275,6 +278,10 @@ class MetricDatabase:
     def _first_rolled(now: int) -> str:
         """A new file is rolled up to its beginning. It must be stored: after a crash the rest is made from there."""
         return "".join(f"INSERT INTO rolled VALUES ({level}, {now // level * level});\n" for level in FINER)
+
+
+def _without_unit(key: MetricKey) -> tuple[object, ...]:
+    return key.account_id, key.region, key.namespace, key.name, key.dimensions
 
 
 def _add_to(totals: dict[tuple[int, int], Point], key: tuple[int, int], point: Point) -> None:
