@@ -81,7 +81,7 @@ from headgate.telemetry.log_filters import Observed
 from headgate.telemetry.log_store import Busy, LogBounds, LogStore
 from headgate.telemetry.log_tail import LogTail
 from headgate.telemetry.log_writing import now_ms
-from headgate.telemetry.metric_sink import MetricSink, NoMetrics
+from headgate.telemetry.metric_sink import GatheredMetrics
 from headgate.wire.services import load
 
 _log = logging.getLogger("headgate")
@@ -160,7 +160,7 @@ class Server:
         prepare = self._alarms.beside(self._publisher.prepare)
         self._store = SqliteStore(self._folder.database, prepare, durable=not settings.ephemeral)
         self._store.sealing = Sealed(await self._key())
-        self._metric_sink: MetricSink = NoMetrics()
+        self._metric_sink = GatheredMetrics(time.time)
         self._start_logs()
         self.log_tail = LogTail(self._log_buffer)
         self._runtime = FunctionRuntime(
@@ -184,7 +184,7 @@ class Server:
         try:
             self._metrics = MetricStore(
                 self._root / METRICS_DATABASE,
-                (self._take_requests, self._take_function_calls),
+                (self._take_requests, self._take_function_calls, self._metric_sink.take),
                 self._totals.add,
             )
         except NewerDatabase as error:
@@ -309,7 +309,7 @@ class Server:
         return {
             "headgate_revision": self.revision,
             "headgate_gateway_connections": self._gateway.connections,
-            "headgate_metric_points_lost": self._metrics.lost,
+            "headgate_metric_points_lost": self._metrics.lost + self._metric_sink.lost,
             "process_resident_memory_bytes": pages * os.sysconf("SC_PAGE_SIZE"),
             "process_start_time_seconds": self._started_at,
         }
@@ -335,8 +335,7 @@ class Server:
 
     def _observe_logs(self, observed: Observed) -> None:
         """What metric filters and subscription filters made of new events."""
-        for value in observed.metrics:
-            self._metric_sink.put(*value)
+        self._metric_sink.put(observed.metrics)
         self._log_deliveries.put(observed.deliveries)
 
     async def _deliver_logs(self, function_arn: str, payload: bytes) -> None:

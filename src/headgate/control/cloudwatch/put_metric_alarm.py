@@ -10,6 +10,7 @@ from headgate.control.cloudwatch.errors import bad_combination, missing, validat
 from headgate.control.cloudwatch.get_metric_data import checked_queries
 from headgate.control.cloudwatch.ports import CloudWatchPorts
 from headgate.model.alarm import AlarmDimension, MetricAlarm
+from headgate.model.metric import MAX_DIMENSIONS
 from headgate.model.scope import Scope
 from headgate.telemetry.alarm_evaluation import COMPARISONS, MissingData
 from headgate.telemetry.metric_math import Expression, functions, names
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from headgate.wire.shapes import cloudwatch as shapes
 
 MAX_METRICS: Final = 10  # of one alarm
-_MAX_DIMENSIONS: Final = 30
 _UNSUPPORTED: Final = (
     "EvaluationWindow",
     "WarmUpConfiguration",
@@ -122,8 +122,8 @@ def _checked_metric(given: Mapping[str, Any]) -> int:
     extended = given.get("ExtendedStatistic")
     if extended is not None and not is_extended(extended):
         raise validation(f"The value {extended} for parameter ExtendedStatistic is not supported.")
-    if len(given.get("Dimensions", ())) > _MAX_DIMENSIONS:
-        raise validation(f"The collection Dimensions must not have a size greater than {_MAX_DIMENSIONS}.")
+    if len(given.get("Dimensions", ())) > MAX_DIMENSIONS:
+        raise validation(f"The collection Dimensions must not have a size greater than {MAX_DIMENSIONS}.")
     period: int = given["Period"]
     return period
 
