@@ -10,6 +10,7 @@ import urllib.request
 from pathlib import Path
 from typing import Final
 
+from bench import metrics
 from bench.load import BACKEND_PORT, PROXY, STATIC, Load, missing_tools, nginx, pinned, resident_mib, wait_for, wrk
 from bench.target import headgate
 
@@ -130,6 +131,7 @@ def main() -> int:
     missing = missing_tools()
     print(f"{platform.python_implementation()} {platform.python_version()}, {platform.machine()}\n", flush=True)
     starts(report)
+    metrics.measure(report)
     if "wrk" in missing:
         print("wrk is not installed: apt-get install wrk, for the figures under load")
     else:

@@ -7,12 +7,12 @@ written yet: the last second (synchronous = NORMAL in WAL mode loses nothing of 
 
 import json
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 from headgate.model.histogram import bucket_of
-from headgate.model.metric import MetricKey, Point, Sample, merged
+from headgate.model.metric import Dimensions, MetricKey, Point, Sample, merged
 from headgate.telemetry.distribution import decode, encode
 from headgate.telemetry.retention import FINER, LATE_S, LEVELS, oldest_kept, segments, written_level
 
@@ -82,7 +82,8 @@ class MetricDatabase:
                 f"PRAGMA application_id = {APPLICATION_ID};\nCOMMIT;"
             )
         self._metrics: dict[MetricKey, Known] = {}
-        self._of_any_unit: dict[tuple[object, ...], list[Known]] = {}
+        self._of_any_unit: dict[tuple[str, str, str, str, Dimensions], list[Known]] = {}
+        self._listed: list[tuple[str, str, str, str, Dimensions]] | None = None  # what is above, sorted when asked for
         self._new: list[Known] = []  # of the transaction at work
         for number, account, region, namespace, name, dimensions, unit, last_at in connection.execute(
             "SELECT * FROM metric"
@@ -170,6 +171,16 @@ class MetricDatabase:
         """The metrics that have points and are wanted."""
         return [known for key, known in self._metrics.items() if wanted(key)]
 
+    def listed(self) -> Sequence[tuple[str, str, str, str, Dimensions]]:
+        """Account, region, namespace, name and dimensions of all metrics that have points, in their order."""
+        if self._listed is None:
+            self._listed = sorted(self._of_any_unit)
+        return self._listed
+
+    def had_point_since(self, metric: tuple[str, str, str, str, Dimensions], since: float) -> bool:
+        """Whether one of `listed` has a point as new as that, in any unit."""
+        return any(known.last_at >= since for known in self._of_any_unit[metric])
+
     def of_any_unit(self, key: MetricKey) -> list[Known]:
         """The metrics with points that are this one but for their unit."""
         return list(self._of_any_unit.get(_without_unit(key), ()))
@@ -189,13 +200,19 @@ class MetricDatabase:
             rows = self._rows(segment.level, known.id, segment.start, segment.end)
             for at, *row in rows:
                 found.setdefault(start + (at - start) // period * period, []).append(_point(*row))
-        return {at: total for at, points in found.items() if (total := merged(points)) is not None}
+        # A row is nobody else's: alone it need not be copied.
+        return {
+            at: total
+            for at, points in found.items()
+            if (total := points[0] if len(points) == 1 else merged(points)) is not None
+        }
 
     # Below: what these are made of.
 
     def _learn(self, known: Known) -> None:
         self._metrics[known.key] = known
         self._of_any_unit.setdefault(_without_unit(known.key), []).append(known)
+        self._listed = None
 
     def _forget(self, known: Known) -> None:
         del self._metrics[known.key]
@@ -203,6 +220,7 @@ class MetricDatabase:
         others.remove(known)
         if not others:
             del self._of_any_unit[_without_unit(known.key)]
+            self._listed = None
 
     def _known(self, key: MetricKey, at: int) -> Known:
         known = self._metrics.get(key)
@@ -280,7 +298,7 @@ class MetricDatabase:
         return "".join(f"INSERT INTO rolled VALUES ({level}, {now // level * level});\n" for level in FINER)
 
 
-def _without_unit(key: MetricKey) -> tuple[object, ...]:
+def _without_unit(key: MetricKey) -> tuple[str, str, str, str, Dimensions]:
     return key.account_id, key.region, key.namespace, key.name, key.dimensions
 
 
