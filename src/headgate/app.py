@@ -38,6 +38,7 @@ from headgate.control.polling.poller import Pace
 from headgate.control.polling.pollers import Pollers
 from headgate.control.publishing import Publisher
 from headgate.dataplane.function_url.published import FunctionUrls
+from headgate.dataplane.mirror import Mirrors
 from headgate.dataplane.observation import Meters
 from headgate.dataplane.pipeline import serve
 from headgate.dataplane.ports import Functions, HttpClient
@@ -63,12 +64,15 @@ from headgate.server.http_client_pool import PoolLimits
 from headgate.server.http_limits import HttpLimits
 from headgate.server.listener import GatewayServer
 from headgate.server.metrics_pages import MetricsPages
+from headgate.server.releases import ServerReleases
 from headgate.settings import Settings
 from headgate.store.folder import DataFolder, DataFolderError
 from headgate.store.key import find_key
 from headgate.store.metric_database import NewerDatabase
 from headgate.store.metric_store import DATABASE as METRICS_DATABASE
 from headgate.store.metric_store import MetricStore, Taken
+from headgate.store.release_store import DATABASE as RELEASES_DATABASE
+from headgate.store.release_store import StateFileError
 from headgate.store.sealing import Sealed
 from headgate.store.sqlite import SqliteStore
 from headgate.telemetry import function_metrics, gateway_metrics
@@ -112,6 +116,7 @@ class Server:
         self._stages = Stages()
         self._buckets = Buckets()
         self._meters = Meters()
+        self._mirrors = Mirrors()
         self._function_meters = function_metrics.FunctionMeters()
         self._directory = FunctionDirectory(settings.concurrency)
         self._function_urls = FunctionUrls()
@@ -128,6 +133,10 @@ class Server:
     @property
     def ephemeral(self) -> bool:
         return self.settings.ephemeral
+
+    @property
+    def gateway_url(self) -> str:
+        return _url(self.settings.gateway_host, self.gateway_port)
 
     async def start(self) -> None:
         """Serve. The listeners are bound first, so that a port in use is found before anything is touched.
@@ -155,6 +164,7 @@ class Server:
             self._keep_started,
             self._function_urls,
             self._poll,
+            self._mirrors,
         )
         place = isolation.workplace(self._root, isolated)
         prepare = self._alarms.beside(self._publisher.prepare)
@@ -229,6 +239,7 @@ class Server:
             has_own_topics="sns" not in settings.endpoints,
         )
         await self._alarms.start(self._store, self._metrics, alarm_ports)
+        self._releases.start()
 
     async def _key(self) -> bytes:
         """What secrets are sealed with. Raises StartError."""
@@ -247,6 +258,7 @@ class Server:
     async def stop(self) -> None:
         """Take nothing new, answer what was taken, end every process, close the store."""
         self._housekeeping.cancel()
+        await self._releases.close()
         self.log_tail.close()
         self._log_sweeps.cancel()
         self._control.should_exit = True
@@ -255,6 +267,7 @@ class Server:
             self._control_task, self._gateway.drain(self.settings.drain_s), self._pollers.close(left_s)
         )
         await self._alarms.stop()
+        await self._mirrors.close()
         await self._events.stop(left_s)
         await self._runtime.close()
         self._http.close()
@@ -296,8 +309,8 @@ class Server:
         await self._metrics.clear()
 
     def _take_requests(self) -> Taken:
-        observations = self._meters.take()
-        return lambda at: gateway_metrics.samples_of(observations, at)
+        seen, sessions = self._meters.take(), self._meters.take_sessions()
+        return lambda at: gateway_metrics.samples_of(seen, at) + gateway_metrics.session_samples_of(sessions, at)
 
     def _take_function_calls(self) -> Taken:
         seen = self._function_meters.take()
@@ -375,7 +388,17 @@ class Server:
     def _function_url(self, url_id: str, region: str) -> str:
         return f"http://{url_id}.lambda-url.{region}.localhost:{self.gateway_port}/"
 
+    def _start_releases(self) -> None:
+        settings = self.settings
+        try:
+            self._releases = ServerReleases(
+                self._root / RELEASES_DATABASE, _url(settings.host, self.port), commands=settings.release_commands
+            )
+        except StateFileError as error:
+            raise StartError(str(error)) from error
+
     async def _start_control(self) -> None:
+        self._start_releases()
         dispatcher = Dispatcher(
             services=load(("apigateway", "lambda", "cloudwatch", "logs", "sts")),
             own={
@@ -410,7 +433,12 @@ class Server:
         )
         config = uvicorn.Config(
             ControlApp(
-                dispatcher, self.answer, self, self.port, MetricsPages(self._metrics, self._totals, self._gauges)
+                dispatcher,
+                self.answer,
+                self,
+                self.port,
+                MetricsPages(self._metrics, self._totals, self._gauges, self._mirrors),
+                self._releases.pages,
             ),
             http="httptools",
             ws="none",

@@ -39,6 +39,7 @@ class Settings(Value, frozen=True):
     key_file: Path | None = None  # holds such a key; without either it is `key` in the data folder
     function_url_key: str = ""  # "{access key}:{secret key}" that signs for function URLs of type AWS_IAM; "" for none
     log_max_mib: int = 1024  # MiB of log events; beyond it the oldest of all groups are deleted
+    release_commands: bool = False  # whether releases that this server runs may run commands (gates, migrations)
     endpoints: Mapping[str, str] = {}  # other services' endpoints, by signing name
     interpreters: Mapping[str, str] = {}  # programs that run functions, by runtime
     alarm_webhooks: Mapping[str, str] = {}  # URLs that alarms may tell, by name
@@ -98,7 +99,7 @@ def _checked(values: Mapping[str, Any]) -> Settings:
                 read[name] = _integer(name, value, 16, 1_048_576)
             case "drain_s":
                 read[name] = _number(name, value)
-            case "ephemeral":
+            case "ephemeral" | "release_commands":
                 read[name] = _flag(name, value)
             case "data":
                 read[name] = _folder(name, value)

@@ -37,6 +37,7 @@ _SAID: dict[str, tuple[str, str, Any]] = {
     "key_file": ("/run/secrets/key", 'key_file = "/run/secrets/key"', Path("/run/secrets/key")),
     "function_url_key": ("AKID:secret", 'function_url_key = "AKID:secret"', "AKID:secret"),
     "log_max_mib": ("64", "log_max_mib = 64", 64),
+    "release_commands": ("true", "release_commands = true", True),
 }
 
 

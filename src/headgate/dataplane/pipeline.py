@@ -17,7 +17,7 @@ from headgate.dataplane.refusal import (
     Throttled,
 )
 from headgate.dataplane.request import Ids, Request, new_ids
-from headgate.dataplane.snapshot import MethodSnapshot, Reply, Stages, StageSnapshot, Variant, choose_variant
+from headgate.dataplane.snapshot import MethodSnapshot, Reply, Stages, StageSnapshot, Variant
 from headgate.model.call import Call, Response
 
 
@@ -33,7 +33,7 @@ async def serve(call: Call, stages: Stages, ports: Ports) -> Response:
             return await elsewhere(call, ids, ports)
         check_api(address, stages)
         stage = find_stage(address, stages)
-        variant = choose_variant(stage, ports.draw())
+        variant = stage.choose(call, ports.draw())
         meter = variant.meter
         request = route(call, address, ids, stage, variant)
         meter = request.method.meter
@@ -53,9 +53,9 @@ async def serve(call: Call, stages: Stages, ports: Ports) -> Response:
             meter.throttles += 1
     except Exception:
         if meter is not None:  # a defect: the client reads a 500
-            meter.record(500, ports.now() - began, integration_s)
+            meter.record(500, ports.now() - began, integration_s, call)
         raise
-    meter.record(response.status, ports.now() - began, integration_s)
+    meter.record(response.status, ports.now() - began, integration_s, call)
     return response
 
 

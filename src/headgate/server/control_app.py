@@ -14,10 +14,12 @@ from headgate.control import code_links
 from headgate.control.dispatch import Dispatcher
 from headgate.dataplane.address import locate
 from headgate.model.call import Call, Response
+from headgate.server import release_pages
 from headgate.server.http1_refusal import DEFECT, body_too_large, new_request_id, refusal_response
 from headgate.server.http1_target import BadTarget, host_name
 from headgate.server.http_limits import HttpLimits
 from headgate.server.metrics_pages import MetricsPages
+from headgate.server.release_pages import ReleasePages
 from headgate.telemetry.exposition import CONTENT_TYPE
 from headgate.telemetry.log_tail import LogTail
 from headgate.wire.http import HttpRequest
@@ -45,6 +47,9 @@ class Server(Protocol):
     @property
     def log_tail(self) -> LogTail: ...
 
+    @property
+    def gateway_url(self) -> str: ...
+
     async def reset(self) -> None:
         """Back to empty, the bridge included."""
         ...
@@ -62,12 +67,14 @@ class ControlApp:
         server: Server,
         port: int,
         metrics: MetricsPages,
+        releases: ReleasePages,
     ) -> None:
         self._dispatcher = dispatcher
         self._gateway = gateway
         self._server = server
         self._port = str(port)
         self._metrics = metrics
+        self._releases = releases
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -80,6 +87,12 @@ class ControlApp:
         path = scope["raw_path"].decode("latin-1")
         if path.startswith(code_links.PREFIX):
             await self._send_code(scope, path, send)
+            return
+        if path == release_pages.PREFIX or path.startswith(f"{release_pages.PREFIX}/"):
+            names = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+            query = scope["query_string"].decode("latin-1")
+            status, answer = await self._releases.answer(scope["method"], path, query, names, body)
+            await _send(send, status, [_JSON], orjson.dumps(answer))
             return
         if path.startswith("/_headgate/"):
             status, answer = await self._own_page(scope["method"], path, scope["query_string"].decode("latin-1"))
@@ -132,7 +145,12 @@ class ControlApp:
             case "GET", "/_headgate/logs":
                 return await self._logs(dict(parse_qsl(query)))
             case (("GET" | "HEAD"), "/_headgate/health"):
-                return 200, {"status": "ok", "version": __version__, "revision": self._server.revision}
+                return 200, {
+                    "status": "ok",
+                    "version": __version__,
+                    "revision": self._server.revision,
+                    "gateway": self._server.gateway_url,
+                }
             case "POST", "/_headgate/reset" if self._server.ephemeral:
                 await self._server.reset()
                 return 200, {"status": "ok", "revision": self._server.revision}
@@ -140,6 +158,8 @@ class ControlApp:
                 return 403, {"message": "only a server started with --ephemeral can be reset; this one keeps its data"}
             case (("GET" | "HEAD"), _) if (sides := await self._metrics.sides(path, query)) is not None:
                 return sides
+            case (("GET" | "HEAD"), _) if (mirror := self._metrics.mirror(path)) is not None:
+                return mirror
             case _, ("/_headgate/health" | "/_headgate/reset" | "/_headgate/logs"):
                 return 405, {"message": f"{method} is not answered at {path}"}
             case _:
