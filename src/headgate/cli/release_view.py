@@ -10,7 +10,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-_OVER: Final = {"promoted": 0, "rolled-back": 1}
+_OVER: Final = {"promoted": 0, "rolled-back": 1, "abandoned": 1}
 _STYLES: Final = {
     "promoted": "bold green",
     "rolled-back": "bold red",
