@@ -7,6 +7,7 @@ import sys
 import time
 import urllib.request
 
+from bench import metrics
 from bench.load import BACKEND_PORT, PROXY, STATIC, Load, missing_tools, nginx, resident_mib, wrk
 from bench.report import BUDGET_BARE_PER_S, LOAD_CORE, OUT, ROUNDS, SERVER_CORE, Report, median, yardstick
 from bench.target import headgate
@@ -79,6 +80,7 @@ def main() -> int:
     missing = missing_tools()
     print(f"{platform.python_implementation()} {platform.python_version()}, {platform.machine()}\n", flush=True)
     starts(report)
+    metrics.measure(report)
     if "wrk" in missing:
         print("wrk is not installed: apt-get install wrk, for the figures under load")
     else:

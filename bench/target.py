@@ -22,6 +22,7 @@ HANDLER: Final = (Path(__file__).parent.parent / "examples" / "orders" / "blue.p
 class Target:
     def __init__(self, pid: int, control: str, gateway: str, start_s: float) -> None:
         self.pid = pid
+        self.control = control
         self.start_s = start_s  # from the start of the process to the first answer of its health page
         self._gateway = gateway
         session = boto3.Session(region_name="us-east-1", aws_access_key_id="bench", aws_secret_access_key="bench")

@@ -26,6 +26,7 @@ import uvicorn
 
 from headgate import __version__
 from headgate.control import apigateway, cloudwatch, lambda_, logs, sts
+from headgate.control.cloudwatch.alarms import Alarms
 from headgate.control.code_links import CodeLinks
 from headgate.control.dispatch import Dispatcher, OwnService
 from headgate.control.function_service import FunctionService
@@ -55,6 +56,7 @@ from headgate.model.provisioned import Provisioned
 from headgate.model.scope import Scope
 from headgate.server.aws_calls import call_aws
 from headgate.server.bridge import MotoBridge
+from headgate.server.cloudwatch_ports import AlarmPorts, CloudWatchService
 from headgate.server.control_app import ControlApp
 from headgate.server.forward import EndpointForwarder
 from headgate.server.http_client import HttpPools
@@ -83,7 +85,7 @@ from headgate.telemetry.log_filters import Observed
 from headgate.telemetry.log_store import Busy, LogBounds, LogStore
 from headgate.telemetry.log_tail import LogTail
 from headgate.telemetry.log_writing import now_ms
-from headgate.telemetry.metric_sink import MetricSink, NoMetrics
+from headgate.telemetry.metric_sink import GatheredMetrics
 from headgate.wire.services import load
 
 _log = logging.getLogger("headgate")
@@ -119,6 +121,7 @@ class Server:
         self._directory = FunctionDirectory(settings.concurrency)
         self._function_urls = FunctionUrls()
         self._code_links = CodeLinks()
+        self._alarms = Alarms()
 
     def __repr__(self) -> str:
         return f"<Server control :{self.port}, gateway :{self.gateway_port}, {self._stages}>"
@@ -164,9 +167,10 @@ class Server:
             self._mirrors,
         )
         place = isolation.workplace(self._root, isolated)
-        self._store = SqliteStore(self._folder.database, self._publisher.prepare, durable=not settings.ephemeral)
+        prepare = self._alarms.beside(self._publisher.prepare)
+        self._store = SqliteStore(self._folder.database, prepare, durable=not settings.ephemeral)
         self._store.sealing = Sealed(await self._key())
-        self._metric_sink: MetricSink = NoMetrics()
+        self._metric_sink = GatheredMetrics(time.time)
         self._start_logs()
         self.log_tail = LogTail(self._log_buffer)
         self._runtime = FunctionRuntime(
@@ -190,7 +194,7 @@ class Server:
         try:
             self._metrics = MetricStore(
                 self._root / METRICS_DATABASE,
-                (self._take_requests, self._take_function_calls),
+                (self._take_requests, self._take_function_calls, self._metric_sink.take),
                 self._totals.add,
             )
         except NewerDatabase as error:
@@ -226,6 +230,15 @@ class Server:
         await self._gateway.start(settings.gateway_host, self.gateway_port, sock=gateway_socket)
         await self._start_control()
         self._events.start()  # now that the functions can reach the control plane
+        alarm_ports = AlarmPorts(
+            self._bridge,
+            self._endpoint_http,
+            settings.alarm_webhooks,
+            self._directory.permits_service,
+            self._events.put,
+            has_own_topics="sns" not in settings.endpoints,
+        )
+        await self._alarms.start(self._store, self._metrics, alarm_ports)
         self._releases.start()
 
     async def _key(self) -> bytes:
@@ -253,6 +266,7 @@ class Server:
         await asyncio.gather(
             self._control_task, self._gateway.drain(self.settings.drain_s), self._pollers.close(left_s)
         )
+        await self._alarms.stop()
         await self._mirrors.close()
         await self._events.stop(left_s)
         await self._runtime.close()
@@ -308,7 +322,7 @@ class Server:
         return {
             "headgate_revision": self.revision,
             "headgate_gateway_connections": self._gateway.connections,
-            "headgate_metric_points_lost": self._metrics.lost,
+            "headgate_metric_points_lost": self._metrics.lost + self._metric_sink.lost,
             "process_resident_memory_bytes": pages * os.sysconf("SC_PAGE_SIZE"),
             "process_start_time_seconds": self._started_at,
         }
@@ -334,8 +348,7 @@ class Server:
 
     def _observe_logs(self, observed: Observed) -> None:
         """What metric filters and subscription filters made of new events."""
-        for value in observed.metrics:
-            self._metric_sink.put(*value)
+        self._metric_sink.put(observed.metrics)
         self._log_deliveries.put(observed.deliveries)
 
     async def _deliver_logs(self, function_arn: str, payload: bytes) -> None:
@@ -404,7 +417,10 @@ class Server:
                         self._runtime.runtimes,
                     ),
                 ),
-                "cloudwatch": OwnService(cloudwatch.OPERATIONS, ports=self._metrics, bridged=cloudwatch.BRIDGED),
+                "cloudwatch": OwnService(
+                    cloudwatch.OPERATIONS,
+                    ports=CloudWatchService(self._store, self._metrics, self.settings.alarm_webhooks),
+                ),
                 "logs": OwnService(
                     logs.OPERATIONS,
                     ports=_LogsPorts(self._log_store, self._log_buffer, self._log_queries, self._directory),
