@@ -220,6 +220,34 @@ def test_what_was_measured_before_a_crash_and_not_judged_is_judged_after_it(tmp_
     _in_world(tmp_path, story)
 
 
+def test_a_point_of_the_future_hides_no_crash(tmp_path: Path) -> None:
+    async def story(world: _World) -> None:
+        await world.put(replace(_ALARM, evaluation_periods=1, datapoints_to_alarm=None))
+        world.metrics.put(_NOON, 9.0)
+        world.metrics.database.write([Sample(key=_KEY, at=_NOON + 7000, point=point_of(1.0))], _NOON)
+
+        world.now = _NOON + 600
+        await world.evaluator.catch_up()
+
+        assert (await world.state(_ALARM)).state_value is AlarmValue.ALARM
+
+    _in_world(tmp_path, story)
+
+
+def test_an_alarm_that_cannot_be_evaluated_leaves_no_other_unwatched(tmp_path: Path) -> None:
+    broken = replace(_ALARM, alarm_name="a broken one", comparison_operator="Unheard")
+
+    async def story(world: _World) -> None:
+        await world.put(broken)
+        await world.put(replace(_ALARM, datapoints_to_alarm=1))
+        world.metrics.put(_NOON, 9.0)
+
+        assert await world.minute(0) == "ALARM"
+        assert (await world.state(broken)).state_value is AlarmValue.INSUFFICIENT_DATA
+
+    _in_world(tmp_path, story)
+
+
 def test_an_alarm_that_was_changed_while_it_was_evaluated_is_judged_as_it_is_now(tmp_path: Path) -> None:
     async def story(world: _World) -> None:
         await world.put(replace(_ALARM, datapoints_to_alarm=1))

@@ -65,7 +65,7 @@ class AlarmEvaluator:
 
     async def catch_up(self) -> None:
         """Evaluate as of the end of what was measured before the start: a crash may have come before it was judged."""
-        last = await self._metrics.read(lambda database, _: database.last_at())
+        last = await self._metrics.read(lambda database, now: database.last_at(now))
         if last is None:
             return
         for interval in _INTERVALS:
@@ -78,8 +78,8 @@ class AlarmEvaluator:
         for interval in _INTERVALS:
             tick = self._latest(interval)
             if tick > self._done.get(interval, 0):
-                self._done[interval] = tick
                 await self.evaluate(interval, tick)
+                self._done[interval] = tick
         now = self._clock()
         if held := self._book.held(now):
             await self._store.write(lambda tx: _let_go(tx, held, now))
@@ -104,12 +104,18 @@ class AlarmEvaluator:
         try:
             await act()
         except Exception:
-            # A full disk, or a defect with one alarm, must not end the evaluation of all others.
-            _log.exception("alarms could not be evaluated; they are again in %s s", SHORT_INTERVAL_S)
+            # A full disk, above all: what could not be stored is found again the next time.
+            _log.exception("alarms could not be evaluated; it is tried again in %s s", SHORT_INTERVAL_S)
 
 
 def _judged(database: MetricDatabase, alarms: Iterable[WatchedAlarm], tick: int, now: float) -> _Found:
-    return [(each, evaluate(each.alarm, each.series.points(database, tick, now))) for each in alarms]
+    found = []
+    for each in alarms:
+        try:
+            found.append((each, evaluate(each.alarm, each.series.points(database, tick, now))))
+        except Exception:  # a defect with one alarm must not leave all others unwatched
+            _log.exception("the alarm %s could not be evaluated", each.alarm.alarm_arn)
+    return found
 
 
 def _take(tx: Transaction, changed: _Found, now: float) -> None:

@@ -49,6 +49,11 @@ def judge_composite(tx: Transaction, alarm: CompositeAlarm, now: float, reason: 
     _judge(tx, alarm, now, reason, frozenset())
 
 
+def follow(tx: Transaction, alarm: Alarm, now: float, reason: str) -> None:
+    """Let those that look at an alarm see that it is there, is another, or is gone."""
+    _follow(tx, alarm, now, reason, frozenset({alarm.key}))
+
+
 def composites_of(tx: Transaction, account_id: str, region: str) -> _Composites:
     return {alarm.alarm_name: alarm for alarm in tx.list(CompositeAlarm, account_id, region)}
 
@@ -80,13 +85,12 @@ def _step(tx: Transaction, alarm: Alarm, change: Change | None, now: float, pass
     for number, target in enumerate(step.actions):
         tx.alarms.send(_delivery(tx, alarm, step.state, target, number, now))
     if step.state.state_value is not state.state_value:
-        _follow(tx, alarm, step.state, now, passed | {alarm.key})
+        at = datetime.fromtimestamp(step.state.state_transitioned_timestamp, UTC)
+        told = f"{alarm.alarm_arn} transitioned to {step.state.state_value} at {at:%A %d %B, %Y %H:%M:%S UTC}"
+        _follow(tx, alarm, now, told, passed | {alarm.key})
 
 
-def _follow(tx: Transaction, alarm: Alarm, state: AlarmState, now: float, passed: frozenset[_Key]) -> None:
-    """Let those that look at this alarm see its new state."""
-    at = datetime.fromtimestamp(state.state_transitioned_timestamp, UTC)
-    reason = f"{alarm.alarm_arn} transitioned to {state.state_value} at {at:%A %d %B, %Y %H:%M:%S UTC}"
+def _follow(tx: Transaction, alarm: Alarm, now: float, reason: str, passed: frozenset[_Key]) -> None:
     for other in composites_of(tx, alarm.account_id, alarm.region).values():
         if other.key in passed:
             continue
