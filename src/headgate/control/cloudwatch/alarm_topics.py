@@ -18,6 +18,7 @@ from headgate.model.scope import Scope
 from headgate.model.value import Value
 from headgate.telemetry.alarm_reason import long_time
 from headgate.wire.http import HttpRequest, HttpResponse
+from headgate.wire.sigv4 import unsigned_headers
 
 PROTOCOLS: Final = frozenset({"http", "https", "sqs", "lambda"})
 _MAX_PAGES: Final = 100
@@ -126,18 +127,15 @@ def _takes(attributes: Mapping[str, str], message: str) -> bool:
 async def _ask(services: Services, topic: str, action: str, members: Mapping[str, str]) -> ElementTree.Element:
     """The answer's elements, without their namespace."""
     account_id, region = topic.split(":")[4], topic.split(":")[3]
-    credential = f"{account_id}/20000101/{region}/sns/aws4_request"
+    scope = Scope(account_id=account_id, region=region, service="sns")
+    form_type = {"content-type": "application/x-www-form-urlencoded; charset=utf-8"}
     request = HttpRequest(
         method="POST",
         path="/",
-        headers={
-            "host": f"sns.{region}.amazonaws.com",
-            "content-type": "application/x-www-form-urlencoded; charset=utf-8",
-            "authorization": f"AWS4-HMAC-SHA256 Credential={credential}, SignedHeaders=host, Signature=0",
-        },
+        headers={**unsigned_headers("sns", scope), **form_type},
         body=urlencode({"Action": action, "Version": "2010-03-31", **members}).encode(),
     )
-    answer = await services.answer("sns", request, Scope(account_id=account_id, region=region, service="sns"))
+    answer = await services.answer("sns", request, scope)
     if answer.status != 200:
         raise DeliveryFailed(f"{action} of {topic} was answered {answer.status}: {answer.body[:300]!r}")
     try:

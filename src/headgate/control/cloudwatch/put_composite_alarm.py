@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any, Final
 from headgate.control.cloudwatch.alarm_actions import check_actions
 from headgate.control.cloudwatch.alarm_documents import put_alarm
 from headgate.control.cloudwatch.alarm_states import find_alarm, follow, judge_composite
-from headgate.control.cloudwatch.alarm_tags import tags_of
 from headgate.control.cloudwatch.errors import validation
 from headgate.control.cloudwatch.ports import CloudWatchPorts
+from headgate.control.cloudwatch.tags import tags_of
 from headgate.model.alarm import CompositeAlarm
 from headgate.model.scope import Scope
 from headgate.store.transaction import Transaction
