@@ -362,3 +362,18 @@ def test_held_actions_are_taken_when_their_time_has_come(tmp_path: Path) -> None
         assert [each.alarm_name for each in world.targets.taken] == ["all"]
 
     _in_world(tmp_path, story)
+
+
+def test_history_is_bounded_by_age_and_by_number(tmp_path: Path) -> None:
+    async def story(world: _World) -> None:
+        for number in range(5):
+            await world.put(replace(_ALARM, alarm_name=f"alarm {number}"))
+            world.now += 10
+
+        await world.store.write(lambda tx: tx.alarms.forget(_NOON + 10, most=3))
+
+        assert await world.history("ConfigurationUpdate") == [f'Alarm "alarm {number}" created' for number in (2, 3, 4)]
+        await world.store.write(lambda tx: tx.alarms.forget(_NOON + 35))
+        assert await world.history("ConfigurationUpdate") == ['Alarm "alarm 4" created']
+
+    _in_world(tmp_path, story)
