@@ -31,7 +31,7 @@ from headgate.control.code_links import CodeLinks
 from headgate.control.dispatch import Dispatcher, OwnService
 from headgate.control.function_service import FunctionService
 from headgate.control.lambda_.event_queue import EventLimits, EventQueue
-from headgate.control.lambda_.ports import Invoked
+from headgate.control.lambda_.ports import Invoked, Streamed
 from headgate.control.old_code import COLLECT_EVERY_S, delete_old_code, discard_old_folders
 from headgate.control.polling.poller import Functions as PollerFunctions
 from headgate.control.polling.poller import Pace
@@ -49,7 +49,7 @@ from headgate.functions import isolation
 from headgate.functions.directory import FunctionDirectory
 from headgate.functions.runtime import FunctionRuntime, RuntimeLimits, Runtimes
 from headgate.model.arn import FunctionRef, parse_function_arn
-from headgate.model.call import Call, Response
+from headgate.model.call import Call, HttpAnswer
 from headgate.model.event_source import EventSourceMapping
 from headgate.model.function import FunctionVersion
 from headgate.model.provisioned import Provisioned
@@ -251,7 +251,7 @@ class Server:
             self._folder.close()
             raise StartError(str(error)) from error
 
-    def answer(self, call: Call) -> Coroutine[Any, Any, Response]:
+    def answer(self, call: Call) -> Coroutine[Any, Any, HttpAnswer]:
         """The gateway's handler."""
         return serve(call, self._stages, self._ports)
 
@@ -508,6 +508,13 @@ class _LambdaPorts:
         self, function: FunctionRef, payload: bytes, *, client_context: str, want_log_tail: bool
     ) -> Invoked:
         return await self._functions.invoke_by_hand(
+            function, payload, client_context=client_context, want_log_tail=want_log_tail
+        )
+
+    async def invoke_streaming(
+        self, function: FunctionRef, payload: bytes, *, client_context: str, want_log_tail: bool
+    ) -> Streamed:
+        return await self._functions.stream_by_hand(
             function, payload, client_context=client_context, want_log_tail=want_log_tail
         )
 

@@ -83,9 +83,21 @@ def print_event(event: Mapping[str, Any]) -> None:
 
 
 def print_simulation(result: Mapping[str, Any]) -> None:
+    scenario = result["scenario"]
     console = _console()
-    for line in result["lines"]:
-        console.print(line, highlight=False)
+    errors = (
+        f"errors {_percent(scenario['base_errors'])} on the stable side, {_percent(scenario['change_errors'])} here"
+    )
+    slower = f"; {scenario['slower']:g} times as slow" if scenario["slower"] != 1 else ""
+    console.print(f"{result['runs']} releases at {scenario['requests_per_s']:g} requests/s; {errors}{slower}\n")
+    for phase, each in result["outcomes"].items():
+        if each["share"]:
+            share = Text(f"{each['share']:>5.0%}  {phase}", _STYLES.get(phase, ""))
+            numbers = (
+                f", half of them after {_span(each['medianSeconds'])} and {each['medianFailed']:,.0f} failed requests"
+            )
+            console.print(share + Text(numbers, ""))
+            console.print(Text(f"       such as: {each['why']}", "dim"))
 
 
 def watched(show: Callable[[], dict[str, Any]], every_s: float) -> int:

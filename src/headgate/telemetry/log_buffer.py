@@ -47,9 +47,10 @@ class LogBuffer:
     def start(self) -> None:
         self._ticking = asyncio.get_running_loop().create_task(self._tick())
 
-    def write(self, group: str, stream: str, timestamp_ms: int, line: str) -> None:
-        self._lines.append((group, stream, timestamp_ms, line))
-        self._bytes += len(line) + _LINE_BYTES
+    def write(self, group: str, stream: str, timestamp_ms: int, *lines: str) -> None:
+        for line in lines:
+            self._lines.append((group, stream, timestamp_ms, line))
+            self._bytes += len(line) + _LINE_BYTES
         if self._bytes > self._max_bytes:
             self._drop_oldest()
 
