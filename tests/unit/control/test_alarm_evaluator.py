@@ -332,6 +332,30 @@ def test_a_composite_alarm_changes_in_the_same_transaction_as_its_child(tmp_path
     _in_world(tmp_path, story)
 
 
+def test_a_composite_alarm_s_state_that_somebody_set_holds_until_the_next_evaluation(tmp_path: Path) -> None:
+    composite = CompositeAlarm(
+        account_id="000000000000",
+        region="us-east-1",
+        alarm_name="all",
+        alarm_configuration_updated_timestamp=0.0,
+        alarm_rule="ALARM(bad)",
+    )
+
+    async def story(world: _World) -> None:
+        await world.put(_ALARM)
+        await world.put(composite)
+        await world.minute(0)
+        set_by_hand = Change(value=AlarmValue.ALARM, reason="by hand")
+        await world.store.write(lambda tx: change_state(tx, composite, set_by_hand, world.now))
+        before = (await world.state(composite)).state_value
+
+        await world.minute(1)
+
+        assert (before, (await world.state(composite)).state_value) == ("ALARM", "OK")
+
+    _in_world(tmp_path, story)
+
+
 def test_held_actions_are_taken_when_their_time_has_come(tmp_path: Path) -> None:
     composite = CompositeAlarm(
         account_id="000000000000",

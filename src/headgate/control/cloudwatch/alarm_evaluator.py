@@ -12,7 +12,13 @@ from collections.abc import Awaitable, Callable, Iterable
 from typing import Final, Protocol, TypeVar
 
 from headgate.control.cloudwatch.alarm_book import AlarmBook, WatchedAlarm
-from headgate.control.cloudwatch.alarm_states import change_state, find_alarm, pass_time
+from headgate.control.cloudwatch.alarm_states import (
+    change_state,
+    find_alarm,
+    judge_composite,
+    overridden_composites,
+    pass_time,
+)
 from headgate.control.context import Store
 from headgate.model.alarm import AlarmState, CompositeAlarm
 from headgate.store.metric_database import MetricDatabase
@@ -79,6 +85,8 @@ class AlarmEvaluator:
             tick = self._latest(interval)
             if tick > self._done.get(interval, 0):
                 await self.evaluate(interval, tick)
+                if interval == INTERVAL_S:
+                    await self._evaluate_composites()
                 self._done[interval] = tick
         now = self._clock()
         if held := self._book.held(now):
@@ -95,6 +103,12 @@ class AlarmEvaluator:
             changed = [(each, found) for each, found in found if found.value not in {None, each.value}]
             if changed:
                 await self._store.write(lambda tx: _take(tx, changed, now))  # noqa: B023
+
+    async def _evaluate_composites(self) -> None:
+        """They change with their children: what is left is a state that somebody has set."""
+        if overridden := await self._store.read(overridden_composites):
+            now = self._clock()
+            await self._store.write(lambda tx: _judge_anew(tx, overridden, now))
 
     def _latest(self, interval: int) -> int:
         """The latest end of an interval whose points are all there."""
@@ -131,6 +145,12 @@ def _take(tx: Transaction, changed: _Found, now: float) -> None:
         )
         change_state(tx, alarm, change, now)
         _log.info("alarm %s: %s -> %s", alarm.alarm_arn, state.state_value, evaluation.value)
+
+
+def _judge_anew(tx: Transaction, alarms: Iterable[CompositeAlarm], now: float) -> None:
+    for alarm in alarms:
+        if tx.get(CompositeAlarm, *alarm.key) == alarm:
+            judge_composite(tx, alarm, now, f"{alarm.alarm_arn} was evaluated")
 
 
 def _let_go(tx: Transaction, held: Iterable[tuple[str, str, str]], now: float) -> None:

@@ -49,6 +49,16 @@ def judge_composite(tx: Transaction, alarm: CompositeAlarm, now: float, reason: 
     _judge(tx, alarm, now, reason, frozenset())
 
 
+def overridden_composites(tx: Transaction) -> list[CompositeAlarm]:
+    """Composite alarms that have another state than their rule gives: somebody has set it. Those in a cycle, too."""
+    found = []
+    for alarm in tx.list(CompositeAlarm):
+        state = tx.get(AlarmState, *alarm.key)
+        if state is not None and state.state_value is not _value(alarm, _states(tx, alarm)):
+            found.append(alarm)
+    return found
+
+
 def follow(tx: Transaction, alarm: Alarm, now: float, reason: str) -> None:
     """Let those that look at an alarm see that it is there, is another, or is gone."""
     _follow(tx, alarm, now, reason, frozenset({alarm.key}))
@@ -103,9 +113,7 @@ def _follow(tx: Transaction, alarm: Alarm, now: float, reason: str, passed: froz
 def _judge(tx: Transaction, alarm: CompositeAlarm, now: float, reason: str, passed: frozenset[_Key]) -> None:
     if is_in_cycle(alarm, composites_of(tx, alarm.account_id, alarm.region)):
         return
-    rule = parse_rule(alarm.alarm_rule)
     states = _states(tx, alarm)
-    alarming = holds(rule, lambda name: states[name].state_value if name in states else AlarmValue.INSUFFICIENT_DATA)
     triggering = [
         {
             "arn": alarm_arn_of(alarm, name),
@@ -115,11 +123,20 @@ def _judge(tx: Transaction, alarm: CompositeAlarm, now: float, reason: str, pass
         if state.state_value is AlarmValue.ALARM
     ]
     change = Change(
-        value=AlarmValue.ALARM if alarming else AlarmValue.OK,
+        value=_value(alarm, states),
         reason=reason,
         reason_data=orjson.dumps({"triggeringAlarms": triggering}).decode(),
     )
     _step(tx, alarm, change, now, passed)
+
+
+def _value(alarm: CompositeAlarm, states: Mapping[str, AlarmState]) -> AlarmValue:
+    """What a composite alarm's rule makes of its children; one that is not there has no data."""
+
+    def state_of(name: str) -> AlarmValue:
+        return states[name].state_value if name in states else AlarmValue.INSUFFICIENT_DATA
+
+    return AlarmValue.ALARM if holds(parse_rule(alarm.alarm_rule), state_of) else AlarmValue.OK
 
 
 def _states(tx: Transaction, alarm: CompositeAlarm) -> dict[str, AlarmState]:
