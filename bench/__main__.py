@@ -78,6 +78,34 @@ def http_proxy(report: Report, seconds: int) -> None:
     report.add("HTTP_PROXY / nginx", f"{ratio:.2f}", ">= 0.30", reached=ratio >= 0.30)
 
 
+def observed_proxy(report: Report, seconds: int) -> None:
+    """What metrics of methods and logs cost: two APIs of one server take turns, all of it on one core."""
+    plain: list[Load] = []
+    observed: dict[str, list[Load]] = {"ERROR": [], "INFO": []}
+    with nginx(BACKEND_PORT, STATIC, LOAD_CORE), headgate(SERVER_CORE) as target:
+        uri = f"http://127.0.0.1:{BACKEND_PORT}/"
+        bare = target.http_proxy(uri)
+        urls = {level: target.http_proxy(uri) for level in observed}
+        for level, url in urls.items():
+            target.observe(url, level=level)
+        for url in (bare, *urls.values()):
+            wrk(url, connections=32, seconds=1, core=LOAD_CORE)
+        for _ in range(ROUNDS):
+            target.write_logs()
+            plain.append(wrk(bare, connections=32, seconds=seconds, core=LOAD_CORE))
+            for level, url in urls.items():
+                observed[level].append(wrk(url, connections=32, seconds=seconds, core=LOAD_CORE))
+                target.write_logs()
+    without = _median(plain)
+    report.add("HTTP_PROXY without logs, one core", str(without), "", reached=without.failed == 0)
+    for level, runs in observed.items():
+        load = _median(runs)
+        ratio, wanted = load.per_s / without.per_s, 0.8 if level == "ERROR" else 0.0
+        what = f"HTTP_PROXY, metrics, access log, {level} log / without"
+        budget = f">= {wanted}" if wanted else ""
+        report.add(what, f"{ratio:.2f} ({load})", budget, reached=load.failed == 0 and ratio >= wanted)
+
+
 def lambda_proxy(report: Report, seconds: int, bare: Load) -> None:
     """Server, function and load on the same two cores."""
     with headgate() as target:
@@ -139,6 +167,7 @@ def main() -> int:
             print(f"{', '.join(missing)} not installed: apt-get install nginx-light util-linux, for the comparison")
         else:
             http_proxy(report, seconds)
+            observed_proxy(report, seconds)
     OUT.mkdir(exist_ok=True)
     (OUT / "report.md").write_text(report.markdown())
     return 0

@@ -9,6 +9,7 @@ import gc
 import logging
 import os
 import random
+import secrets
 import shutil
 import signal
 import socket
@@ -36,6 +37,7 @@ from headgate.control.polling.poller import Functions as PollerFunctions
 from headgate.control.polling.poller import Pace
 from headgate.control.polling.pollers import Pollers
 from headgate.control.publishing import Publisher
+from headgate.dataplane.compile_witness import Telling
 from headgate.dataplane.function_url.published import FunctionUrls
 from headgate.dataplane.observation import Meters
 from headgate.dataplane.pipeline import serve
@@ -295,6 +297,7 @@ class Server:
         return {
             "headgate_revision": self.revision,
             "headgate_gateway_connections": self._gateway.connections,
+            "headgate_log_events_dropped": self._log_buffer.dropped,
             "headgate_metric_points_lost": self._metrics.lost,
             "process_resident_memory_bytes": pages * os.sysconf("SC_PAGE_SIZE"),
             "process_start_time_seconds": self._started_at,
@@ -316,6 +319,7 @@ class Server:
             raise StartError(str(error)) from error
         self._log_buffer = LogBuffer(self._log_store, self._metric_sink)
         self._log_buffer.start()
+        self._publisher.telling = Telling(self._log_buffer, secrets.token_hex(16))
         self._log_deliveries = Deliveries(self._deliver_logs)
         self._log_queries = Queries(self._log_store.database)
 

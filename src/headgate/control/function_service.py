@@ -78,7 +78,7 @@ class FunctionService:
             raise BackendTimeout from error
         finally:
             gate.running -= 1
-        return FunctionReply(outcome.payload, outcome.error is not None)
+        return FunctionReply(outcome.payload, outcome.error is not None, invocation.request_id)
 
     async def invoke_by_hand(
         self, function: FunctionRef, payload: bytes, *, client_context: str, want_log_tail: bool

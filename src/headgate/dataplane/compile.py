@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Final, NamedTuple
 from urllib.parse import unquote
 
+from headgate.dataplane.compile_witness import Place, Telling, compile_witness
 from headgate.dataplane.integrations.aws_proxy import AwsProxy, SourceArns, function_of_uri
 from headgate.dataplane.integrations.http import Http, HttpProxy
 from headgate.dataplane.integrations.http_request import BackendRequest
@@ -22,6 +23,7 @@ from headgate.dataplane.request import Request
 from headgate.dataplane.routing import Routes
 from headgate.dataplane.snapshot import CompiledIntegration, MethodSnapshot, Reply, StageSnapshot, Variant
 from headgate.dataplane.throttle import Buckets, rate_limit
+from headgate.dataplane.witness import Witness
 from headgate.model.deployment import Definition
 from headgate.model.observation import Interval
 from headgate.model.rest_api import Integration, Method, Resource
@@ -35,6 +37,7 @@ class _Counting(NamedTuple):
 
     meters: Meters
     interval: Interval
+    telling: Telling | None  # and where they are logged
 
 
 class CompileError(ValueError):
@@ -42,7 +45,11 @@ class CompileError(ValueError):
 
 
 def compile_stage(
-    stage: Stage, definitions: Mapping[str, Definition], buckets: Buckets, meters: Meters
+    stage: Stage,
+    definitions: Mapping[str, Definition],
+    buckets: Buckets,
+    meters: Meters,
+    telling: Telling | None = None,
 ) -> StageSnapshot:
     """`definitions` by deployment id: the stage's own and, where it has a canary, the canary's."""
     canary = stage.canary_settings
@@ -55,7 +62,7 @@ def compile_stage(
         stage.deployment_id,
         None if canary is None else (canary.deployment_id, canary.percent_traffic),
     )
-    counting = _Counting(meters, interval)
+    counting = _Counting(meters, interval, telling)
     base = _compile_variant(
         stage,
         definitions[stage.deployment_id],
@@ -86,11 +93,12 @@ def _compile_variant(
         raise CompileError("resource policies are not evaluated by this version; remove the API's policy to deploy it")
     settings = {_normalised(key): setting for key, setting in stage.method_settings.items()}
     side = counting.meters.side(counting.interval, is_canary=is_canary is True)
+    place = Place(stage, api, definition.deployment_id, is_canary)
     methods = [
         (
             resource.path,
             method.http_method,
-            _compile_method(stage, resource, method, variables, settings, buckets, counting, side),
+            _compile_method(stage, resource, method, variables, settings, buckets, counting, side, place),
         )
         for resource in definition.resources
         for method in resource.methods.values()
@@ -104,6 +112,26 @@ def _compile_variant(
         binary_media_types=frozenset(media_type.lower() for media_type in api.binary_media_types or ()),
         minimum_compression_size=api.minimum_compression_size,
         meter=side,
+        unrouted=_unrouted(compile_witness(place, None, counting.telling), side),
+    )
+
+
+def _unrouted(witness: Witness | None, side: Meter) -> MethodSnapshot | None:
+    """Stands for the method of requests that match none: there is an access log of them too."""
+    if witness is None:
+        return None
+    return MethodSnapshot(
+        http_method="",
+        resource_id="",
+        resource_path="",
+        operation_name=None,
+        authorization_type="NONE",
+        api_key_required=False,
+        integration=_Broken("no method"),
+        limit=None,
+        bucket=None,
+        meter=side,
+        witness=witness,
     )
 
 
@@ -116,6 +144,7 @@ def _compile_method(
     buckets: Buckets,
     counting: "_Counting",
     side: Meter,
+    place: Place,
 ) -> MethodSnapshot:
     # Entries are complete, so there is no merge field by field (aws-semantics 1.2).
     setting = settings.get((resource.path, method.http_method)) or settings.get(("/*", "*"))
@@ -134,6 +163,9 @@ def _compile_method(
         meter=side
         if setting is None or not setting.metrics_enabled
         else counting.meters.method(counting.interval, resource.path, method.http_method, is_canary=side.is_canary),
+        witness=compile_witness(
+            place._replace(resource_id=resource.id, resource_path=resource.path), setting, counting.telling
+        ),
     )
 
 

@@ -4,6 +4,7 @@ import msgspec
 
 from headgate.dataplane import compression, headers
 from headgate.dataplane.address import Address, locate
+from headgate.dataplane.exchange import Exchange
 from headgate.dataplane.function_url.serving import serve_url
 from headgate.dataplane.gateway_responses import gateway_response
 from headgate.dataplane.observation import Meter
@@ -18,6 +19,7 @@ from headgate.dataplane.refusal import (
 )
 from headgate.dataplane.request import Ids, Request, new_ids
 from headgate.dataplane.snapshot import MethodSnapshot, Reply, Stages, StageSnapshot, Variant, choose_variant
+from headgate.dataplane.watch import Watch
 from headgate.model.call import Call, Response
 
 
@@ -25,6 +27,9 @@ async def serve(call: Call, stages: Stages, ports: Ports) -> Response:
     """Answer one call."""
     ids = new_ids()
     meter: Meter | None = None  # a request that finds no stage is nobody's
+    variant: Variant | None = None
+    request: Request | None = None
+    refused: Refusal | None = None
     began = ports.now()
     integrating = integration_s = -1.0
     try:
@@ -51,11 +56,18 @@ async def serve(call: Call, stages: Stages, ports: Ports) -> Response:
             integration_s = ports.now() - integrating
         if isinstance(refusal, Throttled):
             meter.throttles += 1
+        refused = refusal
+        if request is None and variant is not None and variant.unrouted is not None and address is not None:
+            request = Request(call, address, ids, stage, variant, variant.unrouted, {})
     except Exception:
         if meter is not None:  # a defect: the client reads a 500
             meter.record(500, ports.now() - began, integration_s)
         raise
-    meter.record(response.status, ports.now() - began, integration_s)
+    latency_s = ports.now() - began
+    meter.record(response.status, latency_s, integration_s)
+    if request is not None and (witness := request.method.witness) is not None:
+        before_s = integrating - began if integrating >= 0.0 else -1.0
+        witness.tell(Exchange(request, response, refused, before_s, integration_s, latency_s))
     return response
 
 
@@ -88,7 +100,8 @@ def route(call: Call, address: Address, ids: Ids, stage: StageSnapshot, variant:
     method, path_parameters = found
     if variant.minimum_compression_size is not None:
         call = _decompressed(call)
-    return Request(call, address, ids, stage, variant, method, path_parameters)
+    watch = Watch() if method.witness is not None and method.witness.needs_watch else None
+    return Request(call, address, ids, stage, variant, method, path_parameters, watch)
 
 
 def authorize(method: MethodSnapshot) -> None:

@@ -8,6 +8,7 @@ from urllib.parse import parse_qsl
 import msgspec
 
 from headgate.dataplane.address import Address
+from headgate.dataplane.watch import Watch
 from headgate.model.call import Call
 from headgate.model.ids import new_request_id, random_bits
 
@@ -41,6 +42,7 @@ class Request(msgspec.Struct, frozen=True):
     variant: "Variant"
     method: "MethodSnapshot"
     path_parameters: Mapping[str, str]  # undecoded
+    watch: Watch | None = None  # None: nothing will be told of the integration
 
 
 class Forwarding(msgspec.Struct, frozen=True, gc=False):

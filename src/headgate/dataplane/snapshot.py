@@ -5,6 +5,7 @@ from typing import Protocol
 
 import msgspec
 
+from headgate.dataplane.exchange import Exchange
 from headgate.dataplane.observation import Meter
 from headgate.dataplane.ports import Ports
 from headgate.dataplane.request import Request
@@ -28,6 +29,17 @@ class CompiledIntegration(Protocol):
         ...
 
 
+class Witness(Protocol):
+    """Whoever is told of a method's requests."""
+
+    @property
+    def needs_watch(self) -> bool:
+        """Whether the integration is to be watched."""
+        ...
+
+    def tell(self, exchange: Exchange) -> None: ...
+
+
 class MethodSnapshot(msgspec.Struct, frozen=True):
     """One method of one deployment, on one stage."""
 
@@ -41,6 +53,7 @@ class MethodSnapshot(msgspec.Struct, frozen=True):
     limit: RateLimit | None
     bucket: Bucket | None
     meter: Meter  # its own with metricsEnabled, else its side's
+    witness: Witness | None = None  # None: no log is kept of its requests
 
 
 class Variant(msgspec.Struct, frozen=True):
@@ -54,6 +67,7 @@ class Variant(msgspec.Struct, frozen=True):
     binary_media_types: frozenset[str]
     minimum_compression_size: int | None  # bytes
     meter: Meter  # of what no method of its own is counted for
+    unrouted: MethodSnapshot | None = None  # stands for the method of what matches none; None where no log is kept
 
 
 class StageSnapshot(msgspec.Struct, frozen=True):

@@ -26,12 +26,17 @@ class HttpProxy:
         forwarded = forwarding(call)
         backend = self._backend
         head = backend.head(request, self._passed_headers(call, forwarded), call.query, call.body, forwarded.trace_id)
+        watch = request.watch
+        if watch is not None:
+            watch.sending(backend.origin_url, head, call.body)
         try:
             answer = await ports.http.send(
                 backend.origin, backend.method_of(request), head, call.body, backend.timeout_s
             )
         except _NO_ANSWER as error:
             raise refusal_of(error) from error
+        if watch is not None:
+            watch.received(answer.status, answer.headers, answer.body)
         passed = headers.FROM_HTTP_PROXY
         reply_headers = [(kept, value) for name, value in answer.headers if (kept := passed[name]) is not None]
         return Reply(answer.status, reply_headers, answer.body)
@@ -88,10 +93,15 @@ class Http:
         trace_id = forwarding(request.call).trace_id
         backend = self._backend
         head = backend.head(request, lines, "", body, trace_id)
+        watch = request.watch
+        if watch is not None:
+            watch.sending(backend.origin_url, head, body)
         try:
             answer = await ports.http.send(backend.origin, backend.method_of(request), head, body, backend.timeout_s)
         except _NO_ANSWER as error:
             raise refusal_of(error) from error
+        if watch is not None:
+            watch.received(answer.status, answer.headers, answer.body)
         reply = map_reply(self._responses, request, answer, str(answer.status))
         reply.headers.append((b"X-Amzn-Trace-Id", trace_id.encode("latin-1")))
         return reply
