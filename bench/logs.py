@@ -1,7 +1,7 @@
 """Log lines into the store, in process: `python -m bench.logs`.
 
 How many lines a second go in when they come as fast as they can; what share of a core 20,000 lines a second take, all
-threads counted; and how much longer the event loop's work takes meanwhile. With `taskset -c 0` all of it is on one core.
+threads counted; and how much longer the event loop's work takes meanwhile. `taskset -c 0` puts all of it on one core.
 """
 
 import asyncio
