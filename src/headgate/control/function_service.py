@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Final
 
+from headgate.control.function_traces import FunctionTracer, may_trace
 from headgate.control.lambda_.errors import function_not_found, too_many_requests
 from headgate.control.lambda_.ports import Invoked
 from headgate.dataplane.ports import BackendTimeout, FunctionMissing, FunctionReply, FunctionThrottled
@@ -44,6 +45,8 @@ class FunctionService:
         self._code_root = code_root
         self._fetch_code = fetch_code
         self._meters = meters or FunctionMeters()
+        self.tracer: FunctionTracer | None = None
+        """None: no call is traced."""
         self._specs: dict[str, asyncio.Future[FunctionSpec]] = {}
         self._kept: dict[str, int] = {}  # environments that are kept started, by key
         self._keeping: set[asyncio.Task[None]] = set()
@@ -61,17 +64,26 @@ class FunctionService:
         spec = published.specs.get(version.version)
         if spec is None:
             spec = published.specs[version.version] = await self._spec(version)
+        trace = None
+        if self.tracer is not None and may_trace(version, trace_id):
+            trace = self.tracer.begin(function, version, trace_id)
         invocation = Invocation(
-            request_id=new_request_id(), payload=payload, invoked_arn=function.arn, trace_id=trace_id
+            request_id=new_request_id(),
+            payload=payload,
+            invoked_arn=function.arn,
+            trace_id=trace_id if trace is None else trace.header,
         )
         gate, meter = published.gate, self._meters.of(function, version.version)
         try:
             gate.enter()
         except Throttled as error:
             meter.refuse()
+            if trace is not None:
+                trace.throttled()
             raise FunctionThrottled from error
+        call = self._runtime.invoke(spec, invocation, timeout_s)
         try:
-            outcome = await meter.observe(self._runtime.invoke(spec, invocation, timeout_s))
+            outcome = await meter.observe(call if trace is None else trace.observe(invocation.request_id, call))
         except Throttled as error:
             raise FunctionThrottled from error
         except TimeoutError as error:
@@ -115,10 +127,14 @@ class FunctionService:
         spec = published.specs.get(version.version)
         if spec is None:
             spec = published.specs[version.version] = await self._spec(version)
+        trace = None
+        if self.tracer is not None and may_trace(version, ""):
+            trace = self.tracer.begin(function, version, "")
         invocation = Invocation(
             request_id=request_id,
             payload=payload,
             invoked_arn=function.arn,
+            trace_id="" if trace is None else trace.header,
             client_context=client_context,
             want_log_tail=want_log_tail,
         )
@@ -127,9 +143,12 @@ class FunctionService:
             gate.enter()
         except Throttled:
             meter.refuse()
+            if trace is not None:
+                trace.throttled()
             raise
+        call = self._runtime.invoke(spec, invocation)
         try:
-            outcome = await meter.observe(self._runtime.invoke(spec, invocation))
+            outcome = await meter.observe(call if trace is None else trace.observe(request_id, call))
         finally:
             gate.running -= 1
         return Invoked(executed_version=version.version, outcome=outcome, request_id=request_id)

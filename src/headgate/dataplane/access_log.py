@@ -132,6 +132,7 @@ _OF_THE_EXCHANGE: Final[Mapping[str, Callable[[Exchange], str]]] = {
     "integrationStatus": _service_status,
     "responseLatency": _latency,
     "responseLength": lambda exchange: str(len(exchange.response.body)),
+    "xrayTraceId": lambda exchange: _NOTHING if exchange.request.trace is None else exchange.request.trace.trace_id,
     "status": lambda exchange: str(exchange.response.status),
 }
 _OF_THE_WATCH: Final = frozenset({_service_request_id, _service_status, _integration_status})

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Final, NamedTuple
 from urllib.parse import unquote
 
-from headgate.dataplane.compile_witness import Place, Telling, compile_witness
+from headgate.dataplane.compile_witness import Place, Telling, compile_tracer, compile_witness
 from headgate.dataplane.integrations.aws_proxy import AwsProxy, SourceArns, function_of_uri
 from headgate.dataplane.integrations.http import Http, HttpProxy
 from headgate.dataplane.integrations.http_request import BackendRequest
@@ -113,6 +113,7 @@ def _compile_variant(
         minimum_compression_size=api.minimum_compression_size,
         meter=side,
         unrouted=_unrouted(compile_witness(place, None, counting.telling), side),
+        tracer=compile_tracer(place, counting.telling),
     )
 
 

@@ -1,4 +1,4 @@
-"""From a stage's log settings to the witness of one of its methods, or to none."""
+"""From a stage's settings to who is told of its requests: the witness of a method, the tracer of a side, or none."""
 
 import logging
 from typing import Final, NamedTuple
@@ -6,9 +6,11 @@ from typing import Final, NamedTuple
 from headgate.dataplane.access_log import AccessLog
 from headgate.dataplane.execution_log import ExecutionLog
 from headgate.dataplane.ports import LogSink
+from headgate.dataplane.tracing import Tracer, Traces
 from headgate.dataplane.witness import Witness
 from headgate.model.arn import log_group_arn
 from headgate.model.rest_api import RestApi
+from headgate.model.scope import Scope
 from headgate.model.stage import MethodSetting, Stage
 
 _log = logging.getLogger("headgate.gateway")
@@ -17,10 +19,11 @@ _CANARY: Final = "/Canary"
 
 
 class Telling(NamedTuple):
-    """Where the gateway's log lines go."""
+    """Where the gateway's log lines and segments go."""
 
     logs: LogSink
     stream: str  # of this process, in every group
+    traces: Traces | None = None
 
 
 class Place(NamedTuple):
@@ -41,6 +44,21 @@ def compile_witness(place: Place, setting: MethodSetting | None, telling: Tellin
     access_log = _access_log(place, telling)
     execution_log = None if setting is None else _execution_log(place, setting, telling)
     return None if access_log is None and execution_log is None else Witness(access_log, execution_log)
+
+
+def compile_tracer(place: Place, telling: Telling | None) -> Tracer | None:
+    """Every stage has one, for the callers that decide; None where the server keeps no traces."""
+    if telling is None or telling.traces is None:
+        return None
+    stage = place.stage
+    return Tracer(
+        telling.traces,
+        Scope(account_id=stage.account_id, region=stage.region),
+        stage.rest_api_id,
+        place.api.name,
+        stage.stage_name,
+        samples=stage.tracing_enabled,
+    )
 
 
 def _access_log(place: Place, telling: Telling) -> AccessLog | None:

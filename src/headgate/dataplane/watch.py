@@ -36,6 +36,10 @@ class Watch:
         self.request_id = request_id
 
     @property
+    def method(self) -> str:
+        return self.sent_head.partition(b" ")[0].decode("latin-1")
+
+    @property
     def uri(self) -> str:
         """What was called, whole."""
         return self.origin + self.sent_head.partition(b" ")[2].partition(b" ")[0].decode("latin-1")

@@ -40,6 +40,7 @@ class Host(Protocol):
     limits: RuntimeLimits
     logs: LogSink
     endpoint_url: str
+    xray_address: str
     isolation: Isolation
 
     def next_number(self) -> int:
@@ -309,6 +310,7 @@ class Function:
             temporary=placement.folder / "init",
             runtime_dir=placement.runtime_dir,
             endpoint_url=self._host.endpoint_url,
+            xray_address=self._host.xray_address,
         )
         settings = Settings(
             code_dir=str(placement.spec.code_dir),

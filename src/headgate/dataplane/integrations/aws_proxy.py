@@ -9,7 +9,7 @@ from headgate.dataplane.ports import BackendTimeout, FunctionMissing, FunctionTh
 from headgate.dataplane.proxy_answer import proxy_answer
 from headgate.dataplane.proxy_event import proxy_event
 from headgate.dataplane.refusal import BadProxyAnswer, ConfigurationError, IntegrationTimeout
-from headgate.dataplane.request import Request, forwarding
+from headgate.dataplane.request import Request
 from headgate.dataplane.snapshot import Reply
 from headgate.model.arn import FunctionRef, method_source_arn, parse_function_arn
 from headgate.model.rest_api import ANY
@@ -54,7 +54,7 @@ class AwsProxy:
     async def __call__(self, request: Request, ports: Ports) -> Reply:
         if not ports.functions.permits(self._function, self._sources.of(request.call.method)):
             raise ConfigurationError(f"Invalid permissions on Lambda function {self._function.arn}")
-        forwarded = forwarding(request.call)
+        forwarded = request.forwarded
         event = proxy_event(request, forwarded)
         watch = request.watch
         if watch is not None:

@@ -7,7 +7,7 @@ from headgate.dataplane.integrations.http_request import BackendRequest, refusal
 from headgate.dataplane.integrations.mapped_reply import ResponseMapping, map_reply
 from headgate.dataplane.mapping.templates import select_request_template
 from headgate.dataplane.ports import BackendReplyTooLarge, BackendTimeout, BackendUnreachable, Ports
-from headgate.dataplane.request import Forwarding, Request, forwarding
+from headgate.dataplane.request import Forwarding, Request
 from headgate.dataplane.snapshot import Reply
 from headgate.model.call import Call
 
@@ -23,7 +23,7 @@ class HttpProxy:
 
     async def __call__(self, request: Request, ports: Ports) -> Reply:
         call = request.call
-        forwarded = forwarding(call)
+        forwarded = request.forwarded
         backend = self._backend
         head = backend.head(request, self._passed_headers(call, forwarded), call.query, call.body, forwarded.trace_id)
         watch = request.watch
@@ -90,7 +90,7 @@ class Http:
         if body:
             content_type = headers.first(request.call.headers, b"content-type") or b"application/json"
             lines.append(b"Content-Type: " + content_type + b"\r\n")
-        trace_id = forwarding(request.call).trace_id
+        trace_id = request.forwarded.trace_id
         backend = self._backend
         head = backend.head(request, lines, "", body, trace_id)
         watch = request.watch
