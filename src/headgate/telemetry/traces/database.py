@@ -2,6 +2,7 @@
 
 import sqlite3
 from collections.abc import Iterator, Sequence
+from math import ceil
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -14,7 +15,8 @@ APPLICATION_ID: Final = 0x48475452  # "HGTR"
 VERSION: Final = 1
 RETENTION_S: Final = 30 * 86_400  # as X-Ray keeps traces
 MAX_SEGMENTS: Final = 2_000  # of a trace that are read
-_ROOM_TRACES: Final = 2_000  # deleted at a time
+_ROOM_TRACES: Final = 2_000  # deleted at a time, at most
+_ROOM: Final = 0.9  # of its bound that a full database is brought down to, so that not every second deletes
 _MAX_VALUE: Final = 1_000  # characters of an annotation that can be searched for (service's quota)
 
 _SCHEMA: Final = """
@@ -165,8 +167,11 @@ def read_trace(connection: sqlite3.Connection, row: int) -> StoredTrace:
 def expire(connection: sqlite3.Connection, now: float, max_bytes: int) -> None:
     """Delete what is kept no longer: what is too old, and the oldest where there is too much. So many at a time."""
     _delete(connection, "SELECT id FROM trace WHERE start_s < ? LIMIT ?", (now - RETENTION_S, _ROOM_TRACES))
-    if _used_bytes(connection) > max_bytes:
-        _delete(connection, "SELECT id FROM trace ORDER BY start_s LIMIT ?", (_ROOM_TRACES,))
+    used = _used_bytes(connection)
+    if used > max_bytes:
+        count: int = connection.execute("SELECT count(*) FROM trace").fetchone()[0]
+        surplus = ceil(count * (1 - _ROOM * max_bytes / used))
+        _delete(connection, "SELECT id FROM trace ORDER BY start_s LIMIT ?", (min(surplus, _ROOM_TRACES),))
 
 
 def clear(connection: sqlite3.Connection) -> None:
