@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 # Byte-compiled packages start several times faster; see docs/benchmarks.md.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: demo test check format bench lock models clean
+.PHONY: demo test check format bench simulate lock models clean
 .DEFAULT_GOAL := test
 
 $(STAMP): requirements.lock pyproject.toml
@@ -48,6 +48,9 @@ format: $(STAMP)
 bench: $(STAMP)  ## ratios in one run; the report is docs/benchmarks.md
 	$(call need,$(BENCH_TOOLS))
 	$(BIN)/python -m bench
+
+simulate: $(STAMP)  ## how often and how soon releases are rolled back, rightly and wrongly; the table of docs/statistics.md
+	$(BIN)/python tools/simulate.py
 
 models: $(STAMP)  ## service models and typed shapes, from the botocore of the lock file
 	$(BIN)/python tools/make_models.py

@@ -40,6 +40,7 @@ from headgate.control.polling.pollers import Pollers
 from headgate.control.publishing import Publisher
 from headgate.dataplane.compile_witness import Telling
 from headgate.dataplane.function_url.published import FunctionUrls
+from headgate.dataplane.mirror import Mirrors
 from headgate.dataplane.observation import Meters
 from headgate.dataplane.pipeline import serve
 from headgate.dataplane.ports import Functions, HttpClient
@@ -115,6 +116,7 @@ class Server:
         self._stages = Stages()
         self._buckets = Buckets()
         self._meters = Meters()
+        self._mirrors = Mirrors()
         self._function_meters = function_metrics.FunctionMeters()
         self._directory = FunctionDirectory(settings.concurrency)
         self._function_urls = FunctionUrls()
@@ -157,6 +159,7 @@ class Server:
             self._keep_started,
             self._function_urls,
             self._poll,
+            self._mirrors,
         )
         place = isolation.workplace(self._root, isolated)
         self._store = SqliteStore(self._folder.database, self._publisher.prepare, durable=not settings.ephemeral)
@@ -254,6 +257,7 @@ class Server:
         await asyncio.gather(
             self._control_task, self._gateway.drain(self.settings.drain_s), self._pollers.close(left_s)
         )
+        await self._mirrors.close()
         await self._events.stop(left_s)
         await self._runtime.close()
         await self._traces.close()
@@ -297,8 +301,8 @@ class Server:
         await self._metrics.clear()
 
     def _take_requests(self) -> Taken:
-        observations = self._meters.take()
-        return lambda at: gateway_metrics.samples_of(observations, at)
+        seen, sessions = self._meters.take(), self._meters.take_sessions()
+        return lambda at: gateway_metrics.samples_of(seen, at) + gateway_metrics.session_samples_of(sessions, at)
 
     def _take_function_calls(self) -> Taken:
         seen = self._function_meters.take()
@@ -422,7 +426,11 @@ class Server:
         )
         config = uvicorn.Config(
             ControlApp(
-                dispatcher, self.answer, self, self.port, MetricsPages(self._metrics, self._totals, self._gauges)
+                dispatcher,
+                self.answer,
+                self,
+                self.port,
+                MetricsPages(self._metrics, self._totals, self._gauges, self._mirrors),
             ),
             http="httptools",
             ws="none",

@@ -55,25 +55,29 @@ class FunctionService:
     def permits(self, function: FunctionRef, source_arns: tuple[str, ...]) -> bool:
         return self._directory.permits(function, source_arns)
 
-    async def invoke(self, function: FunctionRef, payload: bytes, trace_id: str, timeout_s: float) -> FunctionReply:
+    async def invoke(
+        self, function: FunctionRef, payload: bytes, trace_id: str, timeout_s: float, version: str = ""
+    ) -> FunctionReply:
         """The gateway's call; see `dataplane.ports.Functions`."""
         published = self._directory.find(function)
-        version = None if published is None else published.resolve(function.qualifier, self._draw())
-        if published is None or version is None:
+        if published is None:
             raise FunctionMissing
-        spec = published.specs.get(version.version)
+        chosen = published.versions.get(version) if version else published.resolve(function.qualifier, self._draw())
+        if chosen is None:
+            raise FunctionMissing
+        spec = published.specs.get(chosen.version)
         if spec is None:
-            spec = published.specs[version.version] = await self._spec(version)
+            spec = published.specs[chosen.version] = await self._spec(chosen)
         trace = None
-        if self.tracer is not None and may_trace(version, trace_id):
-            trace = self.tracer.begin(function, version, trace_id)
+        if self.tracer is not None and may_trace(chosen, trace_id):
+            trace = self.tracer.begin(function, chosen, trace_id)
         invocation = Invocation(
             request_id=new_request_id(),
             payload=payload,
             invoked_arn=function.arn,
             trace_id=trace_id if trace is None else trace.header,
         )
-        gate, meter = published.gate, self._meters.of(function, version.version)
+        gate, meter = published.gate, self._meters.of(function, chosen.version)
         try:
             gate.enter()
         except Throttled as error:

@@ -7,6 +7,7 @@ from headgate.control.lambda_.provisioned import environments_by_version
 from headgate.dataplane.compile import CompileError, compile_stage
 from headgate.dataplane.compile_witness import Telling
 from headgate.dataplane.function_url.published import FunctionUrls, PublishedUrl, published
+from headgate.dataplane.mirror import Mirrors
 from headgate.dataplane.observation import Meters
 from headgate.dataplane.snapshot import Stages, StageSnapshot
 from headgate.dataplane.throttle import Buckets
@@ -50,6 +51,7 @@ class Publisher:
         keep_started: Callable[[FunctionVersion, int], None],
         urls: FunctionUrls,
         poll: Callable[[str, EventSourceMapping | None], None],
+        mirrors: Mirrors,
     ) -> None:
         self._stages = stages
         self._functions = functions
@@ -61,6 +63,7 @@ class Publisher:
         self._poll = poll
         self.telling: Telling | None = None
         """Where requests are logged: set before anything is compiled."""
+        self._mirrors = mirrors
         self._api_ids: frozenset[str] = frozenset()
 
     def load(self, tx: Transaction) -> Callable[[], None]:
@@ -151,7 +154,7 @@ class Publisher:
             if definition is None:
                 raise CompileError(f"its deployment {deployment_id} does not exist")
             definitions[deployment_id] = definition
-        return compile_stage(stage, definitions, self._buckets, self._meters, self.telling)
+        return compile_stage(stage, definitions, self._buckets, self._meters, self._mirrors, self.telling)
 
 
 def _function(tx: Transaction, key: _FunctionKey) -> _Published:

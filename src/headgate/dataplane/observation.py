@@ -12,9 +12,11 @@ from math import log
 
 from msgspec.structs import replace
 
+from headgate.dataplane.sessions import SessionCounter, SessionTables, StickyHeader
+from headgate.model.call import Call
 from headgate.model.histogram import OFFSET, SCALE, Buckets
 from headgate.model.metric import Point
-from headgate.model.observation import Interval, Observation
+from headgate.model.observation import Interval, Observation, SessionObservation
 
 
 class Meter:
@@ -23,7 +25,7 @@ class Meter:
     __slots__ = (
         "_client_errors", "_count", "_integration", "_integration_max", "_integration_min", "_integration_sum",
         "_latency", "_latency_max", "_latency_min", "_latency_sum", "_server_errors", "_touched", "interval",
-        "is_canary", "method", "resource", "throttles",
+        "is_canary", "is_routed", "method", "resource", "throttles",
     )  # fmt: skip
 
     _latency_max: float
@@ -32,11 +34,19 @@ class Meter:
     _integration_min: float
 
     def __init__(
-        self, touched: "list[Meter]", interval: Interval, *, is_canary: bool, resource: str = "", method: str = ""
+        self,
+        touched: "list[Meter]",
+        interval: Interval,
+        *,
+        is_canary: bool,
+        is_routed: bool = False,
+        resource: str = "",
+        method: str = "",
     ) -> None:
         self._touched = touched
         self.interval = interval
         self.is_canary = is_canary
+        self.is_routed = is_routed
         self.resource = resource
         self.method = method
         self._clear()
@@ -45,7 +55,24 @@ class Meter:
         side = "canary" if self.is_canary else "base"
         return f"<Meter {self.interval.stage_name} {side} {self.method} {self.resource}, {self._count} requests>"
 
-    def record(self, status: int, latency_s: float, integration_s: float) -> None:
+    def of_method(self, resource: str, method: str) -> "Meter":
+        """The meter of one method of this side."""
+        return Meter(
+            self._touched,
+            self.interval,
+            is_canary=self.is_canary,
+            is_routed=self.is_routed,
+            resource=resource,
+            method=method,
+        )
+
+    def record(
+        self,
+        status: int,
+        latency_s: float,
+        integration_s: float,
+        call: Call | None = None,  # noqa: ARG002  a meter of sessions looks whose it was
+    ) -> None:
         """Count one answered request; `integration_s` is negative where it did not get to its integration."""
         if self._count == 0:
             self._touched.append(self)
@@ -78,6 +105,7 @@ class Meter:
         observation = Observation(
             interval=self.interval,
             is_canary=self.is_canary,
+            is_routed=self.is_routed,
             resource=self.resource,
             method=self.method,
             count=self._count,
@@ -104,12 +132,51 @@ class Meter:
         self._integration: Buckets = {}
 
 
+class SessionMeter(Meter):
+    """The requests of one side of a sticky stage, or of one method there; their sessions with them."""
+
+    __slots__ = ("_counter", "_sticky")
+
+    def __init__(
+        self,
+        touched: "list[Meter]",
+        interval: Interval,
+        sticky: StickyHeader,
+        counter: SessionCounter,
+        *,
+        is_canary: bool,
+        resource: str = "",
+        method: str = "",
+    ) -> None:
+        super().__init__(touched, interval, is_canary=is_canary, resource=resource, method=method)
+        self._sticky = sticky
+        self._counter = counter
+
+    def of_method(self, resource: str, method: str) -> Meter:
+        return SessionMeter(
+            self._touched,
+            self.interval,
+            self._sticky,
+            self._counter,
+            is_canary=self.is_canary,
+            resource=resource,
+            method=method,
+        )
+
+    def record(self, status: int, latency_s: float, integration_s: float, call: Call | None = None) -> None:
+        super().record(status, latency_s, integration_s)
+        bucket = None if call is None else self._sticky.bucket(call)
+        if bucket is not None:
+            self._counter.record(bucket, status, latency_s * 1000.0)
+
+
 class Meters:
     """Makes the meters of compiled stages, and reads those that were touched."""
 
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
         self._clock = clock
         self._touched: list[Meter] = []
+        self._sessions = SessionTables()
         self._intervals: dict[tuple[str, str], Interval] = {}
 
     def __repr__(self) -> str:
@@ -124,8 +191,9 @@ class Meters:
         stage_name: str,
         deployment_id: str,
         canary: tuple[str, float] | None,
+        steering: tuple[str, ...] = (),
     ) -> Interval:
-        """The interval of a stage as it is compiled: the last one goes on where no deployment and no weight changed."""
+        """The interval of a stage as it is compiled: the last one goes on where nothing changed that it is cut at."""
         new = Interval(
             account_id=account_id,
             region=region,
@@ -136,6 +204,7 @@ class Meters:
             canary_deployment_id=None if canary is None else canary[0],
             canary_percent=0.0 if canary is None else canary[1],
             began_ms=int(self._clock() * 1000),
+            steering=steering,
         )
         last = self._intervals.get((api_id, stage_name))
         if last is not None:
@@ -146,11 +215,13 @@ class Meters:
         self._intervals[api_id, stage_name] = new
         return new
 
-    def side(self, interval: Interval, *, is_canary: bool) -> Meter:
-        return Meter(self._touched, interval, is_canary=is_canary)
+    def side(self, interval: Interval, *, is_canary: bool, is_routed: bool = False) -> Meter:
+        return Meter(self._touched, interval, is_canary=is_canary, is_routed=is_routed)
 
-    def method(self, interval: Interval, resource: str, method: str, *, is_canary: bool) -> Meter:
-        return Meter(self._touched, interval, is_canary=is_canary, resource=resource, method=method)
+    def sticky_side(self, interval: Interval, sticky: StickyHeader, setting: str, *, is_canary: bool) -> Meter:
+        """The meter of a side to which callers stick: it counts requests and their sessions."""
+        counter = self._sessions.counter(interval, setting)
+        return SessionMeter(self._touched, interval, sticky, counter, is_canary=is_canary)
 
     def drop_stage(self, api_id: str, stage_name: str) -> None:
         """A stage of this name that comes later begins its own interval."""
@@ -161,3 +232,7 @@ class Meters:
         observations = [meter.take() for meter in self._touched]
         self._touched.clear()  # the list itself stays: the meters hold it
         return observations
+
+    def take_sessions(self) -> list[SessionObservation]:
+        """What was counted of sessions since the last time."""
+        return self._sessions.take()

@@ -20,7 +20,7 @@ from headgate.dataplane.refusal import (
     Throttled,
 )
 from headgate.dataplane.request import Forwarding, Ids, Request, forwarding, new_ids
-from headgate.dataplane.snapshot import MethodSnapshot, Reply, Stages, StageSnapshot, Variant, choose_variant
+from headgate.dataplane.snapshot import MethodSnapshot, Reply, Stages, StageSnapshot, Variant
 from headgate.dataplane.tracing import SAMPLED
 from headgate.dataplane.watch import Watch
 from headgate.model.call import Call, Response
@@ -43,7 +43,7 @@ async def serve(call: Call, stages: Stages, ports: Ports) -> Response:
             return await elsewhere(call, ids, ports)
         check_api(address, stages)
         stage = find_stage(address, stages)
-        variant = choose_variant(stage, ports.draw())
+        variant = stage.choose(call, ports.draw())
         meter = variant.meter
         request = route(call, address, ids, stage, variant)
         meter = request.method.meter
@@ -69,10 +69,10 @@ async def serve(call: Call, stages: Stages, ports: Ports) -> Response:
             request = Request(call, address, ids, stage, variant, variant.unrouted, {}, _NOWHERE)
     except Exception:
         if meter is not None:  # a defect: the client reads a 500
-            meter.record(500, ports.now() - began, integration_s)
+            meter.record(500, ports.now() - began, integration_s, call)
         raise
     latency_s = ports.now() - began
-    meter.record(response.status, latency_s, integration_s)
+    meter.record(response.status, latency_s, integration_s, call)
     if request is not None and (request.method.witness is not None or request.trace is not None):
         before_s = integrating - began if integrating >= 0.0 else -1.0
         tell(Exchange(request, response, refused, before_s, integration_s, latency_s))

@@ -88,8 +88,10 @@ class Functions(Protocol):
         """
         ...
 
-    async def invoke(self, function: FunctionRef, payload: bytes, trace_id: str, timeout_s: float) -> FunctionReply:
-        """Call the version that the reference stands for now.
+    async def invoke(
+        self, function: FunctionRef, payload: bytes, trace_id: str, timeout_s: float, version: str = ""
+    ) -> FunctionReply:
+        """Call the version that the reference stands for now or, as that reference, the version that is named.
 
         A call that outlives `timeout_s` runs on, as on AWS; only its answer is given up.
         Raises FunctionThrottled, FunctionMissing or BackendTimeout.

@@ -11,7 +11,7 @@ from headgate.dataplane.address import Address
 from headgate.dataplane.watch import Watch
 from headgate.model.call import Call
 from headgate.model.ids import new_request_id, random_bits
-from headgate.model.trace import new_trace_id
+from headgate.model.trace import new_trace_id, trace_header
 
 if TYPE_CHECKING:
     from headgate.dataplane.snapshot import MethodSnapshot, StageSnapshot, Variant
@@ -58,6 +58,14 @@ class Request(msgspec.Struct, frozen=True):
     forwarded: Forwarding
     watch: Watch | None = None  # None: nothing will be told of the integration
     trace: Trace | None = None  # None: it is not traced
+
+
+def untold_copy(request: Request) -> Request:
+    """The same request once more: a backend is told that it is not traced, and nobody is told of it."""
+    forwarded = request.forwarded
+    if request.trace is not None:
+        forwarded = Forwarding(trace_header(request.trace.trace_id, "", sampled=False), forwarded.forwarded_for)
+    return msgspec.structs.replace(request, ids=new_ids(), forwarded=forwarded, watch=None, trace=None)
 
 
 def forwarding(call: Call) -> Forwarding:

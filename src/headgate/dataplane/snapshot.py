@@ -11,6 +11,7 @@ from headgate.dataplane.ports import Ports
 from headgate.dataplane.request import Request, Trace
 from headgate.dataplane.routing import Routes
 from headgate.dataplane.throttle import Bucket, RateLimit
+from headgate.model.call import Call
 
 
 class Reply(msgspec.Struct, gc=False):
@@ -87,7 +88,10 @@ class Variant(msgspec.Struct, frozen=True):
 
 
 class StageSnapshot(msgspec.Struct, frozen=True):
-    """One stage. `canary_percent` is 0 to 100, and `canary` None when the stage has none."""
+    """One stage. `canary_percent` is 0 to 100, and `canary` None when the stage has none.
+
+    A stage whose callers have a say in their side is a `steering.SteeredStage`.
+    """
 
     account_id: str
     region: str
@@ -97,12 +101,11 @@ class StageSnapshot(msgspec.Struct, frozen=True):
     canary: Variant | None = None
     canary_percent: float = 0.0
 
-
-def choose_variant(stage: StageSnapshot, draw: float) -> Variant:
-    """Pick the side that answers one request; `draw` is uniform in [0, 100)."""
-    if stage.canary is not None and draw < stage.canary_percent:
-        return stage.canary
-    return stage.base
+    def choose(self, call: Call, draw: float) -> Variant:  # noqa: ARG002  a steered stage looks at the call
+        """Pick the side that answers one request; `draw` is uniform in [0, 100)."""
+        if self.canary is not None and draw < self.canary_percent:
+            return self.canary
+        return self.base
 
 
 class Stages:

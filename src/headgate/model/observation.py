@@ -5,7 +5,7 @@ from headgate.model.value import Value
 
 
 class Interval(Value, frozen=True):
-    """A stretch of time in which a stage's deployments and weight did not change.
+    """A stretch of time in which a stage's deployments and weight did not change, nor its pins.
 
     Rates of the two sides may be compared within an interval and never across two: the traffic changes meanwhile
     (releases.md, 3.1).
@@ -20,6 +20,7 @@ class Interval(Value, frozen=True):
     canary_deployment_id: str | None  # None: the stage had no canary
     canary_percent: float
     began_ms: int  # since the epoch
+    steering: tuple[str, ...] = ()  # see `model.stage.steering`
 
     def goes_on(self, other: "Interval") -> bool:
         """Whether nothing that an interval is cut at differs."""
@@ -28,7 +29,26 @@ class Interval(Value, frozen=True):
             and self.canary_deployment_id == other.canary_deployment_id
             and self.canary_percent == other.canary_percent
             and self.api_name == other.api_name
+            and self.steering == other.steering
         )
+
+
+class SessionCounts(Value, frozen=True):
+    """The sessions of one side in a stretch of time; what each is stands in `dataplane.sessions`."""
+
+    at_risk: int  # that had not failed before it
+    failed: int  # for the first time
+    active: int  # of those at risk, in this second
+    first_failed: int  # whose first request failed
+    latency: Point | None  # milliseconds, of the first requests of sessions; None where there was none
+
+
+class SessionObservation(Value, frozen=True):
+    """What one interval's counter of sessions was read at."""
+
+    interval: Interval
+    base: SessionCounts
+    canary: SessionCounts
 
 
 class Observation(Value, frozen=True):
@@ -37,6 +57,7 @@ class Observation(Value, frozen=True):
 
     interval: Interval
     is_canary: bool
+    is_routed: bool  # by a header to the canary: no part of the comparison
     resource: str
     method: str
     count: int

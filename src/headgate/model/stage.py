@@ -13,12 +13,22 @@ CACHE_CLUSTER_SIZES: Final = ("0.5", "1.6", "6.1", "13.5", "28.4", "58.2", "118"
 
 
 class CanarySettings(Value, frozen=True, rename="camel"):
-    """The second deployment of a stage. `percent_traffic` is a percentage, 0.0 to 100.0."""
+    """The second deployment of a stage. `percent_traffic` is a percentage, 0.0 to 100.0.
+
+    What stands below `use_stage_cache` AWS does not have (docs/canaries.md). A pin is `function:alias` -> version: what
+    a side's requests run behind that alias, whatever the alias says meanwhile.
+    """
 
     deployment_id: DeploymentId
     percent_traffic: float = 0.0
     stage_variable_overrides: Mapping[str, str] | None = None
     use_stage_cache: bool = False
+    function_versions: Mapping[str, str] | None = None  # pins of the canary side
+    base_function_versions: Mapping[str, str] | None = None  # of the base side
+    route_header: str | None = None  # name=value: what carries it goes to the canary, and counts for neither side
+    sticky_header: str | None = None  # name, or cookie:name: what a caller is known by, to be kept on its side
+    mirror_percent: float | None = None  # of the base's requests with safe methods, sent to the canary too
+    mirror_compare: bool | None = None  # whether the answers are compared
 
 
 class AccessLogSettings(Value, frozen=True, rename="camel"):
@@ -63,6 +73,13 @@ class Stage(Value, frozen=True, rename="camel"):
     canary_settings: CanarySettings | None = None
     tracing_enabled: bool = False
     tags: Mapping[str, str] | None = None
+
+
+def steering(canary: CanarySettings) -> tuple[str, ...]:
+    """What beside deployments and weight decides what a side runs and who comes to it, in a form to compare."""
+    pins = (("canary", canary.function_versions), ("base", canary.base_function_versions))
+    pinned = [f"{side} {name}={version}" for side, each in pins for name, version in sorted((each or {}).items())]
+    return (f"sticky {canary.sticky_header or ''}", *pinned)
 
 
 def canary_variables(stage: Stage, canary: CanarySettings) -> Mapping[str, str]:

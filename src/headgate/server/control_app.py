@@ -140,6 +140,8 @@ class ControlApp:
                 return 403, {"message": "only a server started with --ephemeral can be reset; this one keeps its data"}
             case (("GET" | "HEAD"), _) if (sides := await self._metrics.sides(path, query)) is not None:
                 return sides
+            case (("GET" | "HEAD"), _) if (mirror := self._metrics.mirror(path)) is not None:
+                return mirror
             case _, ("/_headgate/health" | "/_headgate/reset" | "/_headgate/logs"):
                 return 405, {"message": f"{method} is not answered at {path}"}
             case _:

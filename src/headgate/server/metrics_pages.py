@@ -1,16 +1,18 @@
-"""The control listener's pages of metrics: both sides of a stage as JSON, and the process for Prometheus."""
+"""The control listener's pages of metrics: both sides of a stage and its mirror as JSON, the process for Prometheus."""
 
 import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 from urllib.parse import parse_qsl, unquote
 
+from headgate.dataplane.mirror import Mirrors
 from headgate.store.metric_database import MetricDatabase
 from headgate.store.metric_store import MetricStore
 from headgate.telemetry.exposition import Totals, exposition
 from headgate.telemetry.sides import MAX_LOOKS, RangeTooLong, shown, side_intervals
 
 SIDES_PATH: Final = re.compile(r"/_headgate/stages/([^/]+)/([^/]+)/sides")
+MIRROR_PATH: Final = re.compile(r"/_headgate/stages/([^/]+)/([^/]+)/mirror")
 DEFAULT_RANGE_S: Final = 900
 DEFAULT_STEP_S: Final = 30
 
@@ -18,15 +20,28 @@ Gauges = Callable[[], Mapping[str, float]]
 
 
 class MetricsPages:
-    def __init__(self, store: MetricStore, totals: Totals, gauges: Gauges) -> None:
+    def __init__(self, store: MetricStore, totals: Totals, gauges: Gauges, mirrors: Mirrors) -> None:
         self._store = store
         self._totals = totals
         self._gauges = gauges
+        self._mirrors = mirrors
 
     async def prometheus(self) -> bytes:
         """`GET /metrics`."""
         await self._store.flush()
         return exposition(self._totals, self._gauges())
+
+    def mirror(self, path: str) -> tuple[int, dict[str, Any]] | None:
+        """`GET /_headgate/stages/{apiId}/{stage}/mirror`; None for another path."""
+        found = MIRROR_PATH.fullmatch(path)
+        if found is None:
+            return None
+        api_id, stage_name = unquote(found[1]), unquote(found[2])
+        mirror = self._mirrors.find(api_id, stage_name)
+        if mirror is None:
+            message = f"no requests of stage {stage_name} of {api_id} are mirrored; set /canarySettings/mirrorPercent"
+            return 404, {"message": message}
+        return 200, {"apiId": api_id, "stage": stage_name, **mirror.report()}
 
     async def sides(self, path: str, query: str) -> tuple[int, dict[str, Any]] | None:
         """`GET /_headgate/stages/{apiId}/{stage}/sides`; None for another path.

@@ -7,8 +7,8 @@ A meter counts at the finest level that applies; what the coarser sets come to i
 from collections.abc import Iterable
 from typing import Final
 
-from headgate.model.metric import Dimensions, MetricKey, Point, Sample, share_point
-from headgate.model.observation import Interval, Observation
+from headgate.model.metric import Dimensions, MetricKey, Point, Sample, point_of, share_point
+from headgate.model.observation import Interval, Observation, SessionCounts, SessionObservation
 
 NAMESPACE: Final = "AWS/ApiGateway"
 SIDES: Final = "Headgate/Sides"
@@ -25,8 +25,18 @@ def samples_of(observations: Iterable[Observation], at: int) -> list[Sample]:
             for name, unit, point in points:
                 _add(totals, _key(interval, NAMESPACE, name, dimensions, unit), point)
         for name, unit, point in [*points, ("Throttles", "Count", share_point(seen.count, seen.throttles))]:
-            _add(totals, _side_key(interval, name, unit, is_canary=seen.is_canary), point)
+            _add(totals, _side_key(interval, name, unit, _side(seen)), point)
     return [Sample(key=key, at=at, point=point) for key, point in totals.items()]
+
+
+def session_samples_of(observations: Iterable[SessionObservation], at: int) -> list[Sample]:
+    """The points of one flush, stamped with the second `at`."""
+    return [
+        Sample(key=_side_key(seen.interval, name, unit, side), at=at, point=point)
+        for seen in observations
+        for side, counts in (("base", seen.base), ("canary", seen.canary))
+        for name, unit, point in _session_points(counts)
+    ]
 
 
 def api_dimension(name: str, api_id: str) -> str:
@@ -51,6 +61,19 @@ def _points(seen: Observation) -> list[tuple[str, str, Point]]:
     return points
 
 
+def _session_points(counts: SessionCounts) -> list[tuple[str, str, Point]]:
+    """SessionsAtRisk is a level, of which the largest counts; the others are counts of what happened."""
+    points = [
+        ("SessionsAtRisk", "Count", point_of(counts.at_risk)),
+        ("SessionsFailed", "Count", point_of(counts.failed)),
+        ("SessionsActive", "Count", point_of(counts.active)),
+        ("SessionsFirstFailed", "Count", point_of(counts.first_failed)),
+    ]
+    if counts.latency is not None:
+        points.append(("SessionLatency", "Milliseconds", counts.latency))
+    return points
+
+
 def _dimension_sets(seen: Observation) -> list[Dimensions]:
     api = ("ApiName", api_dimension(seen.interval.api_name, seen.interval.api_id))
     stage = ("Stage", stage_dimension(seen.interval.stage_name, is_canary=seen.is_canary))
@@ -71,14 +94,19 @@ def _key(interval: Interval, namespace: str, name: str, dimensions: Dimensions, 
     )
 
 
-def _side_key(interval: Interval, name: str, unit: str, *, is_canary: bool) -> MetricKey:
+def _side(seen: Observation) -> str:
+    """What a header routed to the canary is no side's: test traffic says nothing of either (releases.md, 3.2)."""
+    return "routed" if seen.is_routed else "canary" if seen.is_canary else "base"
+
+
+def _side_key(interval: Interval, name: str, unit: str, side: str) -> MetricKey:
     dimensions = (
         ("ApiId", interval.api_id),
         ("Began", str(interval.began_ms)),
         ("CanaryDeploymentId", interval.canary_deployment_id or ""),
         ("DeploymentId", interval.deployment_id),
         ("Percent", repr(interval.canary_percent)),
-        ("Side", "canary" if is_canary else "base"),
+        ("Side", side),
         ("Stage", interval.stage_name),
     )
     return MetricKey(

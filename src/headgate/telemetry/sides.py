@@ -10,6 +10,7 @@ from typing import Any, Final, Protocol
 
 from headgate.model.histogram import lower_edge
 from headgate.model.metric import MetricKey, Point, merged
+from headgate.model.observation import SessionCounts
 from headgate.model.value import Value
 from headgate.telemetry.gateway_metrics import SIDES
 from headgate.telemetry.statistics import percentile
@@ -40,6 +41,7 @@ class SideCounts(Value, frozen=True):
     throttles: int = 0
     latency: Point | None = None
     integration_latency: Point | None = None
+    sessions: SessionCounts | None = None  # where callers stick to their side; see `dataplane.sessions`
 
 
 class Look(Value, frozen=True):
@@ -82,7 +84,8 @@ def side_intervals(
         if key.namespace != SIDES or key.account_id:
             return False
         dimensions = dict(key.dimensions)
-        return dimensions["ApiId"] == api_id and dimensions["Stage"] == stage_name
+        is_compared = dimensions["Side"] in {"base", "canary"}  # and not routed by a header
+        return is_compared and dimensions["ApiId"] == api_id and dimensions["Stage"] == stage_name
 
     found: dict[tuple[str, ...], dict[tuple[str, str], Mapping[int, Point]]] = {}
     for known in series.find(wanted):
@@ -143,11 +146,20 @@ def _counts(points: Mapping[tuple[str, str], Mapping[int, Point]], side: str, ti
         throttles=number("Throttles"),
         latency=total("Latency"),
         integration_latency=total("IntegrationLatency"),
+        sessions=None
+        if (at_risk := total("SessionsAtRisk")) is None
+        else SessionCounts(
+            at_risk=round(at_risk.max),  # when the stretch begins: failures only take away
+            failed=number("SessionsFailed"),
+            active=number("SessionsActive"),
+            first_failed=number("SessionsFirstFailed"),
+            latency=total("SessionLatency"),
+        ),
     )
 
 
 def _shown_counts(counts: SideCounts) -> dict[str, Any]:
-    return {
+    shown_counts = {
         "count": counts.count,
         "4XX": counts.client_errors,
         "5XX": counts.server_errors,
@@ -155,6 +167,16 @@ def _shown_counts(counts: SideCounts) -> dict[str, Any]:
         "latencyMs": _shown_latency(counts.latency),
         "integrationLatencyMs": _shown_latency(counts.integration_latency),
     }
+    sessions = counts.sessions
+    if sessions is not None:
+        shown_counts["sessions"] = {
+            "count": sessions.at_risk,
+            "failed": sessions.failed,
+            "active": sessions.active,
+            "firstFailed": sessions.first_failed,
+            "latencyMs": _shown_latency(sessions.latency),
+        }
+    return shown_counts
 
 
 def _shown_latency(point: Point | None) -> dict[str, Any] | None:

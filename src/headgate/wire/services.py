@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, Generic, Protocol, TypeVar
 from headgate.model.errors import ApiError
 from headgate.wire.aws_json import AwsJson
 from headgate.wire.aws_query import AwsQuery
+from headgate.wire.extensions import extended
 from headgate.wire.http import HttpRequest, HttpResponse
 from headgate.wire.rest_json import RestJson
 from headgate.wire.schema import Model, OperationModel, load_model
@@ -43,7 +44,7 @@ def load(names: Iterable[str]) -> Mapping[str, "Service"]:
 @cache
 def service(name: str) -> "Service":
     """One service. Raises FileNotFoundError when it has no model here."""
-    return Service(load_model(name))
+    return Service(extended(load_model(name)))
 
 
 class Service:

@@ -13,6 +13,7 @@ import uvloop
 from headgate.dataplane.ports import BackendReply, BackendReplyTooLarge, BackendTimeout, BackendUnreachable, Origin
 from headgate.server.http_client import HttpPools
 from headgate.server.http_client_pool import PoolLimits
+from support.certificates import self_signed
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
@@ -497,8 +498,6 @@ def test_a_backend_that_does_not_speak_tls_is_unreachable() -> None:
 
 @pytest.mark.parametrize("verify", [True, False])
 def test_tls_is_verified_unless_told_otherwise(verify: bool, tmp_path: Any) -> None:
-    cryptography = pytest.importorskip("cryptography")
-    assert cryptography
     certificate = self_signed(tmp_path)
 
     async def scenario() -> None:
@@ -523,31 +522,3 @@ def test_tls_is_verified_unless_told_otherwise(verify: bool, tmp_path: Any) -> N
             writer.transport.abort()
 
     run(scenario())
-
-
-def self_signed(folder: Any) -> str:
-    import datetime
-
-    from cryptography import x509
-    from cryptography.hazmat.primitives import hashes, serialization
-    from cryptography.hazmat.primitives.asymmetric import ec
-
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "b")])
-    now = datetime.datetime.now(datetime.UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(now - datetime.timedelta(days=1))
-        .not_valid_after(now + datetime.timedelta(days=1))
-        .sign(key, hashes.SHA256())
-    )
-    path = folder / "server.pem"
-    path.write_bytes(
-        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-        + certificate.public_bytes(serialization.Encoding.PEM)
-    )
-    return str(path)

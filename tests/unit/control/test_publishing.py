@@ -8,6 +8,7 @@ import pytest
 
 from headgate.control.publishing import Publisher
 from headgate.dataplane.function_url.published import FunctionUrls
+from headgate.dataplane.mirror import Mirrors
 from headgate.dataplane.observation import Meters
 from headgate.dataplane.snapshot import Stages
 from headgate.dataplane.throttle import Buckets
@@ -41,6 +42,7 @@ class _Node:
             self._keep_started,
             FunctionUrls(),
             self._poll,
+            Mirrors(),
         )
 
     def _retire(self, version: FunctionVersion) -> None:

@@ -164,6 +164,7 @@ class FakePorts:
     def __init__(self, reply: BackendReply | None = None, function: FunctionReply | None = None) -> None:
         self.sent: list[tuple[Origin, bytes, bytes]] = []
         self.invoked: list[tuple[FunctionRef, bytes]] = []
+        self.versions: list[str] = []  # that were asked for, by call; "" where the reference decides
         self.permitted = True
         self.failure: Exception | None = None
         self.drawn = 50.0
@@ -199,8 +200,11 @@ class FakePorts:
     def permits(self, function: FunctionRef, source_arns: tuple[str, ...]) -> bool:
         return self.permitted
 
-    async def invoke(self, function: FunctionRef, payload: bytes, trace_id: str, timeout_s: float) -> FunctionReply:
+    async def invoke(
+        self, function: FunctionRef, payload: bytes, trace_id: str, timeout_s: float, version: str = ""
+    ) -> FunctionReply:
         self.invoked.append((function, payload))
+        self.versions.append(version)
         if self.failure is not None:
             raise self.failure
         return self._function

@@ -64,7 +64,7 @@ def _served(
     lines, stages = Lines(), Stages()
     methods = methods or [("/pets", an_http_proxy("http://backend:9000/pets"))]
     definitions = {each: a_definition(*methods, deployment_id=each) for each in ("dep1", "dep2")}
-    snapshot = compile_stage(stage, definitions, Buckets(), Meters(), Telling(lines, "stream"))
+    snapshot = compile_stage(stage, definitions, Buckets(), Meters(), telling=Telling(lines, "stream"))
     stages.publish({(API, "prod"): snapshot}, frozenset({API}))
     ports.drawn = draw
     return asyncio.run(serve(call or a_call(), stages, ports)), lines
@@ -202,7 +202,7 @@ def test_settings_without_a_format_log_nothing_and_cost_nothing() -> None:
         {"dep1": a_definition(("/pets", an_http_proxy("http://backend:9000/")))},
         Buckets(),
         Meters(),
-        Telling(Lines(), "stream"),
+        telling=Telling(Lines(), "stream"),
     )
 
     found = snapshot.base.routes.match("GET", "/pets")

@@ -19,7 +19,7 @@ from headgate.dataplane.ports import (
     FunctionReply,
     FunctionThrottled,
 )
-from headgate.dataplane.snapshot import Stages, choose_variant
+from headgate.dataplane.snapshot import Stages
 from headgate.dataplane.throttle import Buckets
 from headgate.model.call import Call, Response
 from headgate.model.deployment import Definition
@@ -87,8 +87,8 @@ def test_the_upper_edge_of_a_canary_s_share_belongs_to_the_base() -> None:
         Meters(),
     )
 
-    assert choose_variant(snapshot, draw=24.999).deployment_id == "dep2"
-    assert choose_variant(snapshot, draw=25.0).deployment_id == "dep1"
+    assert snapshot.choose(a_call(), draw=24.999).deployment_id == "dep2"
+    assert snapshot.choose(a_call(), draw=25.0).deployment_id == "dep1"
 
 
 def test_each_side_of_a_canary_has_its_deployment_and_variables() -> None:

@@ -62,7 +62,9 @@ def _served(
     methods = methods or [("/pets", an_http_proxy("http://backend:9000/pets"))]
     definitions = {each: a_definition(*methods, deployment_id=each) for each in ("dep1", "dep2")}
     telling = Telling(NoLog(), "stream", Traces(recorder, recorder))
-    snapshot = compile_stage(a_stage(tracing_enabled=tracing, **stage), definitions, Buckets(), Meters(), telling)
+    snapshot = compile_stage(
+        a_stage(tracing_enabled=tracing, **stage), definitions, Buckets(), Meters(), telling=telling
+    )
     stages = Stages()
     stages.publish({(API, "prod"): snapshot}, frozenset({API}))
     headers = [(b"User-Agent", b"curl"), (b"traceparent", b"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")]

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from msgspec.structs import replace
 
-from headgate.control.apigateway.errors import bad_request
+from headgate.control.apigateway.canary_extensions import REMOVALS, REPLACEMENTS, check_pins
+from headgate.control.apigateway.errors import bad_request, nothing_to_remove
 from headgate.control.apigateway.lookup import find_stage
 from headgate.control.apigateway.method_settings import (
     existing_key,
@@ -41,6 +42,7 @@ def update_stage(context: Context, request: "shapes.UpdateStageRequest") -> Mapp
     check_deployment(context, stage.rest_api_id, changed.deployment_id)
     if changed.canary_settings is not None:
         check_deployment(context, stage.rest_api_id, changed.canary_settings.deployment_id)
+        check_pins(context, stage, changed.canary_settings)
     put_stage(context, changed)
     return shown(find_stage(context, stage.rest_api_id, stage.stage_name))
 
@@ -51,6 +53,17 @@ def _canary(change: Callable[[CanarySettings, Patch], CanarySettings]) -> Callab
     def changed(stage: Stage, patch: Patch) -> Stage:
         canary = stage.canary_settings or CanarySettings(deployment_id=stage.deployment_id)
         return replace(stage, canary_settings=change(canary, patch))
+
+    return changed
+
+
+def _of_canary(change: Callable[[CanarySettings, Patch], CanarySettings]) -> Callable[[Stage, Patch], Stage]:
+    """A removal from the canary; a stage without one has nothing to remove."""
+
+    def changed(stage: Stage, patch: Patch) -> Stage:
+        if stage.canary_settings is None:
+            raise nothing_to_remove(patch)
+        return replace(stage, canary_settings=change(stage.canary_settings, patch))
 
     return changed
 
@@ -68,7 +81,7 @@ def _set_override(canary: CanarySettings, patch: Patch) -> CanarySettings:
 
 def _remove_canary(stage: Stage, patch: Patch) -> Stage:
     if stage.canary_settings is None:
-        raise _nothing_to_remove(patch)
+        raise nothing_to_remove(patch)
     return replace(stage, canary_settings=None)
 
 
@@ -101,7 +114,7 @@ def _set_variable(stage: Stage, patch: Patch) -> Stage:
 def _remove_variable(stage: Stage, patch: Patch) -> Stage:
     name = patch.names["name"]
     if name not in (stage.variables or {}):
-        raise _nothing_to_remove(patch)
+        raise nothing_to_remove(patch)
     return replace(stage, variables={key: each for key, each in (stage.variables or {}).items() if key != name} or None)
 
 
@@ -144,7 +157,7 @@ def _access_log_value(patch: Patch) -> str:
 
 def _remove_access_log(stage: Stage, patch: Patch) -> Stage:
     if stage.access_log_settings is None:
-        raise _nothing_to_remove(patch)
+        raise nothing_to_remove(patch)
     return replace(stage, access_log_settings=None)
 
 
@@ -160,7 +173,7 @@ def _remove_setting(stage: Stage, patch: Patch) -> Stage:
     """Removal of a whole entry, `/*/*` or `/{resource}/{METHOD}`."""
     key = patch.path.removeprefix("/")
     if not is_method_key(key) or (existing := existing_key(stage.method_settings, key)) not in stage.method_settings:
-        raise _nothing_to_remove(patch)
+        raise nothing_to_remove(patch)
     settings = {each: entry for each, entry in stage.method_settings.items() if each != existing}
     return replace(stage, method_settings=settings)
 
@@ -182,12 +195,6 @@ def _invalid_path(patch: Patch) -> ApiError:
             "[/accessLogSettings/destinationArn, /accessLogSettings/format]"
         )
     return bad_request(f"Invalid method setting path: {patch.path}. Must be one of: {_KNOWN_PATHS}")
-
-
-def _nothing_to_remove(patch: Patch) -> ApiError:
-    # The blank at the end is the service's own; Terraform looks for the words before it.
-    key = patch.path.removeprefix("/")
-    return bad_request(f"Cannot remove method setting {key} because there is no method setting for this method ")
 
 
 def _invalid_copy(patch: Patch) -> ApiError:
@@ -239,6 +246,8 @@ STAGE_PATCHES: Final = PatchTable[Stage](
         ("replace", "/canarySettings/useStageCache"): _canary(set_field("use_stage_cache", flag)),
         ("replace", "/canarySettings/stageVariableOverrides/{name}"): _canary(_set_override),
         ("remove", "/canarySettings"): _remove_canary,
+        **{("replace", path): _canary(change) for path, change in REPLACEMENTS.items()},
+        **{("remove", path): _of_canary(change) for path, change in REMOVALS.items()},
         ("replace", "/{path+}"): _set_or_refuse,
         ("remove", "/{path+}"): _remove_setting,
     },

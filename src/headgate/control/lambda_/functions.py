@@ -10,6 +10,7 @@ from headgate.control.lambda_.configuration import check_supported, configured
 from headgate.control.lambda_.errors import conflict, invalid, outside_limits
 from headgate.control.lambda_.layer_use import layered
 from headgate.control.lambda_.lookup import find_function, find_version, key_of, put_function, put_version
+from headgate.control.lambda_.pins import check_unpinned
 from headgate.control.lambda_.ports import LambdaPorts
 from headgate.control.lambda_.qualifiers import is_version, named
 from headgate.control.lambda_.shown import by_age, listed, shown, timestamp
@@ -165,6 +166,7 @@ def _keep(context: Context, record: FunctionRecord, latest: FunctionVersion, bun
 
 def _delete_whole(context: Context, function: FunctionRef) -> None:
     find_function(context, function)
+    check_unpinned(context, function)
     for kind in (Alias, EventInvokeConfig, FunctionPolicy, FunctionUrl, FunctionVersion, ProvisionedConcurrency):
         context.tx.delete_all(kind, *key_of(function))
     context.tx.delete(FunctionRecord, *key_of(function))
@@ -176,6 +178,7 @@ def _delete_version(context: Context, function: FunctionRef) -> None:
     aliases = context.tx.list(Alias, *key_of(function))
     if users := [alias.name for alias in aliases if function.qualifier in alias.versions]:
         raise conflict(f"Unable to delete version because the following aliases reference it: [{', '.join(users)}]")
+    check_unpinned(context, function)
     for kind in (EventInvokeConfig, FunctionPolicy, ProvisionedConcurrency):
         context.tx.delete(kind, *key_of(function), function.qualifier)
     context.tx.delete(FunctionVersion, *key_of(function), function.qualifier)

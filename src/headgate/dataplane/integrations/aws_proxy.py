@@ -46,8 +46,10 @@ class SourceArns:
 
 
 class AwsProxy:
-    def __init__(self, function: FunctionRef, sources: SourceArns, *, timeout_s: float) -> None:
+    def __init__(self, function: FunctionRef, sources: SourceArns, *, timeout_s: float, version: str = "") -> None:
+        """`version` is the one that a canary's pin names for this side; "" leaves it to the reference."""
         self._function = function
+        self._version = version
         self._sources = sources
         self._timeout_s = timeout_s
 
@@ -61,7 +63,9 @@ class AwsProxy:
             head = self._head(request, forwarded.trace_id)
             watch.sending(f"https://lambda.{self._function.region}.amazonaws.com", head, event, self._function)
         try:
-            reply = await ports.functions.invoke(self._function, event, forwarded.trace_id, self._timeout_s)
+            reply = await ports.functions.invoke(
+                self._function, event, forwarded.trace_id, self._timeout_s, self._version
+            )
         except BackendTimeout as error:
             raise IntegrationTimeout("Execution failed due to a timeout error") from error
         except FunctionMissing as error:
