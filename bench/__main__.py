@@ -92,18 +92,23 @@ def http_proxy(report: Report, seconds: int) -> None:
     report.add("HTTP_PROXY / nginx", f"{ratio:.2f}", ">= 0.30", reached=ratio >= 0.30)
 
 
+_TRACED: Final = "traced"
+
+
 def observed_proxy(report: Report, seconds: int) -> None:
-    """What metrics of methods and logs cost: APIs of one server take turns, all of it on one core.
+    """What metrics of methods, logs and traces cost: APIs of one server take turns, all of it on one core.
 
     By the processor's time a request, the writing of its lines included: on a core that is full a rate is one over
     that, and other work of the machine does not count.
     """
-    spent_us: dict[str, list[float]] = {"": [], "ERROR": [], "INFO": []}
+    spent_us: dict[str, list[float]] = {"": [], "ERROR": [], "INFO": [], _TRACED: []}
     failed = 0
     with nginx(BACKEND_PORT, STATIC, LOAD_CORE), headgate(SERVER_CORE) as target:
         urls = {level: target.http_proxy(f"http://127.0.0.1:{BACKEND_PORT}/") for level in spent_us}
         for level, url in urls.items():
-            if level:
+            if level == _TRACED:
+                target.trace(url)
+            elif level:
                 target.observe(url, level=level)
             wrk(url, connections=32, seconds=1, core=LOAD_CORE)
         for _ in range(2 * ROUNDS):
@@ -116,9 +121,11 @@ def observed_proxy(report: Report, seconds: int) -> None:
                 failed += load.failed
     without_us, *others = (statistics.median(each) for each in spent_us.values())
     report.add("HTTP_PROXY without logs", f"{without_us:.0f} us of a core a request", "", reached=failed == 0)
-    for level, with_us in zip(("ERROR", "INFO"), others, strict=True):
+    for level, with_us in zip(("ERROR", "INFO", _TRACED), others, strict=True):
         ratio, wanted = without_us / with_us, 0.8 if level == "ERROR" else 0.0
         what = f"the same with method metrics, access log, {level} log"
+        if level == _TRACED:
+            what = "the same, traced by the default rule (5 %)"
         report.add(
             what,
             f"{with_us:.0f} us: {ratio:.2f} of the rate",

@@ -32,6 +32,7 @@ class Target:
         self._gateway = gateway
         session = boto3.Session(region_name="us-east-1", aws_access_key_id="bench", aws_secret_access_key="bench")
         self._apis: Any = session.client("apigateway", endpoint_url=control)
+        self._traces: Any = session.client("xray", endpoint_url=control)
         self._logs: Any = session.client("logs", endpoint_url=control)
         self._functions: Any = session.client("lambda", endpoint_url=control)
 
@@ -54,9 +55,15 @@ class Target:
             patchOperations=[{"op": "replace", "path": path, "value": value} for path, value in patches.items()],
         )
 
+    def trace(self, url: str) -> None:
+        """X-Ray by the default rule, for an API by its URL."""
+        patch = {"op": "replace", "path": "/tracingEnabled", "value": "true"}
+        self._apis.update_stage(restApiId=url.split("/")[5], stageName="bench", patchOperations=[patch])
+
     def write_logs(self) -> None:
-        """Wait until the lines that were logged are written."""
+        """Wait until what was logged and traced is written."""
         self._logs.filter_log_events(logGroupName="access", limit=1)
+        self._traces.batch_get_traces(TraceIds=[])
 
     def lambda_proxy(self, name: str) -> str:
         """The URL of a new API over a new function, with the demo's handler."""

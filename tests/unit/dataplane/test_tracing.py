@@ -4,21 +4,34 @@ import asyncio
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from headgate.dataplane.compile import compile_stage
 from headgate.dataplane.compile_witness import Telling
 from headgate.dataplane.observation import Meters
 from headgate.dataplane.pipeline import serve
 from headgate.dataplane.ports import BackendReply, BackendTimeout, FunctionReply
+from headgate.dataplane.request import Forwarding, Trace, untold_copy
 from headgate.dataplane.snapshot import Stages
 from headgate.dataplane.throttle import Buckets
 from headgate.dataplane.tracing import Traces
+from headgate.dataplane.watch import Watch
 from headgate.model.ids import DeploymentId
 from headgate.model.rest_api import Integration, Method
 from headgate.model.scope import Scope
 from headgate.model.stage import CanarySettings, MethodSetting
 from headgate.model.trace import Asked, Decision, parse_trace_header
-from unit.dataplane.builders import ACCOUNT, API, REGION, FakePorts, a_call, a_definition, a_stage, an_http_proxy
+from unit.dataplane.builders import (
+    ACCOUNT,
+    API,
+    REGION,
+    FakePorts,
+    a_call,
+    a_definition,
+    a_request,
+    a_stage,
+    an_http_proxy,
+)
 
 _ROOT = "1-58406520-a006649127e371903a2de979"
 _PARENT = "53995c3f42cd8ad8"
@@ -213,6 +226,18 @@ def test_the_side_of_a_canary_is_an_annotation(draw: float, is_canary: bool) -> 
     _served(recorder, ports, canary_settings=canary)
 
     assert recorder.segments[0]["annotations"]["canary"] is is_canary
+
+
+def test_a_copy_of_a_traced_request_is_told_of_to_nobody_and_says_so() -> None:
+    trace = Trace(_ROOT, "", "a" * 16, "b" * 16, "")
+    forwarded = Forwarding(f"Root={_ROOT};Parent={'b' * 16};Sampled=1", "127.0.0.1")
+    request = replace(a_request(), trace=trace, watch=Watch(), forwarded=forwarded)
+
+    copy = untold_copy(request)
+
+    assert (copy.trace, copy.watch) == (None, None)
+    assert copy.forwarded == Forwarding(f"Root={_ROOT};Sampled=0", "127.0.0.1")
+    assert copy.ids.request_id != request.ids.request_id
 
 
 def test_traceparent_goes_on_untouched() -> None:

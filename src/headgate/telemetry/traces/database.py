@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 import orjson
 
 from headgate.model.scope import Scope
-from headgate.telemetry.traces.segments import Segment, with_subsegments
+from headgate.telemetry.traces.segments import Segment, is_looked_up, with_subsegments
 
 APPLICATION_ID: Final = 0x48475452  # "HGTR"
 VERSION: Final = 1
@@ -17,7 +17,6 @@ RETENTION_S: Final = 30 * 86_400  # as X-Ray keeps traces
 MAX_SEGMENTS: Final = 2_000  # of a trace that are read
 _ROOM_TRACES: Final = 2_000  # deleted at a time, at most
 _ROOM: Final = 0.9  # of its bound that a full database is brought down to, so that not every second deletes
-_MAX_VALUE: Final = 1_000  # characters of an annotation that can be searched for (service's quota)
 
 _SCHEMA: Final = """
 CREATE TABLE trace (
@@ -102,12 +101,7 @@ def open_for_reading(database: Path) -> sqlite3.Connection:
 def write_segments(connection: sqlite3.Connection, puts: Sequence[Put]) -> None:
     """Keep these; one with the id of a segment that is there takes its place."""
     for scope, segment in puts:
-        start_s = float(segment["start_time"])
-        trace = _trace(connection, segment["trace_id"], scope, start_s)
-        connection.execute(
-            "UPDATE trace SET start_s = min(start_s, ?), end_s = max(end_s, ?) WHERE id = ?",
-            (start_s, float(segment.get("end_time") or start_s), trace),
-        )
+        trace = _trace(connection, scope, segment)
         connection.execute(
             "INSERT OR REPLACE INTO segment VALUES (?, ?, ?)", (trace, segment["id"], orjson.dumps(segment))
         )
@@ -210,22 +204,24 @@ def all_settings(connection: sqlite3.Connection, kind: str) -> list[tuple[Scope,
     return [(Scope(account_id=account_id, region=region), orjson.loads(body)) for account_id, region, body in rows]
 
 
-def _trace(connection: sqlite3.Connection, trace_id: str, scope: Scope, start_s: float) -> int:
-    """The row of a segment's trace, made where there is none."""
+def _trace(connection: sqlite3.Connection, scope: Scope, segment: Segment) -> int:
+    """The row of a segment's trace, made or widened for it."""
+    trace_id, start_s = segment["trace_id"], float(segment["start_time"])
+    end_s = float(segment.get("end_time") or start_s)
     rows = connection.execute("SELECT id, account_id, region FROM trace WHERE trace_id = ?", (trace_id,)).fetchall()
-    if rows and not scope.region:
-        return int(rows[0][0])
     for row, account_id, region in rows:
-        if (account_id, region) == (scope.account_id, scope.region):
-            return int(row)
-        if not region:  # segments without an owner came first: they are this one's
+        # One of the two may not know whose it is: the trace is then the other's.
+        if not scope.region or not region or (account_id, region) == (scope.account_id, scope.region):
+            owner = (account_id, region) if region else (scope.account_id, scope.region)
             connection.execute(
-                "UPDATE trace SET account_id = ?, region = ? WHERE id = ?", (scope.account_id, scope.region, row)
+                "UPDATE trace SET account_id = ?, region = ?, start_s = min(start_s, ?), end_s = max(end_s, ?) "
+                "WHERE id = ?",
+                (*owner, start_s, end_s, row),
             )
             return int(row)
     inserted = connection.execute(
         "INSERT INTO trace (trace_id, account_id, region, start_s, end_s) VALUES (?, ?, ?, ?, ?)",
-        (trace_id, scope.account_id, scope.region, start_s, start_s),
+        (trace_id, scope.account_id, scope.region, start_s, end_s),
     )
     return int(inserted.lastrowid or 0)
 
@@ -238,8 +234,8 @@ def _whose(scope: Scope) -> tuple[str, tuple[str, str]]:
 def _searchable(segment: Segment) -> Iterator[tuple[str, str]]:
     annotations = segment.get("annotations")
     for key, value in annotations.items() if isinstance(annotations, dict) else ():
-        if isinstance(value, str):
-            yield key, value[:_MAX_VALUE]
+        if isinstance(value, str) and is_looked_up(key):
+            yield key, value
 
 
 def _delete(connection: sqlite3.Connection, chosen: str, parameters: Sequence[object]) -> None:

@@ -15,6 +15,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final, NamedTuple, Protocol
 
+from headgate.telemetry.traces.segments import is_looked_up
 from headgate.telemetry.traces.view import AnnotationValue, Node, TraceView
 
 _FLAGS: Final = frozenset(
@@ -200,7 +201,7 @@ class _Parser:
             same = compare
             return _Read(
                 lambda element: any(isinstance(each, str) and same(each, value) for each in element.annotations(key)),
-                (key, value) if sign == "=" else None,
+                (key, value) if sign == "=" and is_looked_up(key) else None,
             )
         wanted = _literal(token)
         if wanted is None or sign not in _COMPARISONS:

@@ -55,6 +55,11 @@ def is_whole(segment: Mapping[str, Any]) -> bool:
     return segment.get("type") != "subsegment"
 
 
+def is_looked_up(key: str) -> bool:
+    """Whether annotations of this key are looked up by an index: the service's own have too few values for that."""
+    return not key.startswith("aws:")
+
+
 def joined(documents: Sequence[Segment]) -> list[Segment]:
     """The segments of a trace, each with the subsegments that came apart from it; by their start.
 

@@ -143,6 +143,7 @@ def test_an_expression(expression: str, accepted: bool) -> None:
         ('!(annotation.request_id = "r-1")', None),
         ('annotation.request_id != "r-1"', None),
         ("annotation.size = 12", None),
+        ('annotation.aws:api_id = "a"', None),
         ('service("a") { annotation.request_id = "r-1" }', None),
     ],
 )
