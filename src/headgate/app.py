@@ -75,17 +75,16 @@ from headgate.store.metric_store import MetricStore, Taken
 from headgate.store.sealing import Sealed
 from headgate.store.sqlite import SqliteStore
 from headgate.telemetry import function_metrics, gateway_metrics
+from headgate.telemetry.database_file import DatabaseFileError
 from headgate.telemetry.exposition import Totals
 from headgate.telemetry.insights.queries import Queries
 from headgate.telemetry.log_buffer import LogBuffer
-from headgate.telemetry.log_database import LogDatabaseError
 from headgate.telemetry.log_deliveries import Deliveries
 from headgate.telemetry.log_filters import Observed
 from headgate.telemetry.log_store import Busy, LogBounds, LogStore
 from headgate.telemetry.log_tail import LogTail
 from headgate.telemetry.log_writing import now_ms
 from headgate.telemetry.metric_sink import MetricSink, NoMetrics
-from headgate.telemetry.traces.database import TraceDatabaseError
 from headgate.wire.services import load
 
 _log = logging.getLogger("headgate")
@@ -333,7 +332,7 @@ class Server:
             self._log_store = LogStore(
                 self._root / "logs.db", bounds=bounds, durable=not settings.ephemeral, observed=self._observe_logs
             )
-        except LogDatabaseError as error:
+        except DatabaseFileError as error:
             raise StartError(str(error)) from error
         self._log_buffer = LogBuffer(self._log_store, self._metric_sink)
         self._log_buffer.start()
@@ -344,7 +343,7 @@ class Server:
                 durable=not settings.ephemeral,
                 account_id=settings.account_id,
             )
-        except TraceDatabaseError as error:
+        except DatabaseFileError as error:
             raise StartError(str(error)) from error
         self._publisher.telling = Telling(self._log_buffer, secrets.token_hex(16), self._traces.own)
         self._log_deliveries = Deliveries(self._deliver_logs)

@@ -104,6 +104,19 @@ def test_a_function_s_part_hangs_below_the_gateway_s_with_what_its_own_code_adds
     assert f"XRAY TraceId: {_ROOT}\tSegmentId: {function['id']}\tSampled: true" in report["events"][0]["message"]
 
 
+def test_a_call_that_is_not_traced_sees_nothing_of_the_trace_before(server: RunningServer) -> None:
+    api = Api(server, "stale")
+    source = 'import os\ndef handle(event, context):\n    return {"body": os.environ["_X_AMZN_TRACE_ID"]}\n'
+    api.function(api.resource("work"), create_function(server, "stale", source))
+    api.deploy("prod")
+
+    traced = fetch(api.url("prod", "/work"), headers={"X-Amzn-Trace-Id": f"Root={_ROOT[:-1]}b;Sampled=1"})
+    plain = json.loads(server.client("lambda").invoke(FunctionName="stale", Payload=b"{}")["Payload"].read())
+
+    assert "Sampled=1" in traced.body.decode()
+    assert plain == {"body": ""}
+
+
 def test_a_backend_is_told_of_the_trace_and_its_traceparent_is_untouched(
     server: RunningServer, backend: Backend
 ) -> None:

@@ -7,6 +7,7 @@ headers that carry credentials, wherever they turn up, an event's or a backend's
 
 from collections.abc import Iterable, Iterator
 from typing import Final
+from urllib.parse import unquote_plus
 
 import orjson
 
@@ -181,11 +182,18 @@ def _secrets(exchange: Exchange) -> list[tuple[str, str]]:
         headers += request.watch.received_headers
     found: set[str] = set()
     for name, value in headers:
-        if name.decode("latin-1").lower() in _SECRET_HEADERS:
-            secret = _text(value)
-            # A backend may have been sent, or may show, the token without its scheme.
-            found |= {secret, secret.partition(" ")[2].strip()}
-    found |= {value for name, value in query_parameters(request.call) if name.lower() in _SECRET_QUERIES}
+        lower = name.decode("latin-1").lower()
+        if lower in _SECRET_HEADERS:
+            for secret in {_text(value), value.decode("latin-1")}:
+                # A backend may have been sent, or may show, the token without its scheme, a cookie without its name.
+                found |= {secret, secret.partition(" ")[2].strip()}
+                if lower in {"cookie", "set-cookie"}:
+                    found |= {cookie.partition("=")[2].strip().strip('"') for cookie in secret.split(";")}
+    if any(name.lower() in _SECRET_QUERIES for name, _ in query_parameters(request.call)):
+        for part in request.call.query.split("&"):
+            query, _, raw = part.partition("=")
+            if unquote_plus(query).lower() in _SECRET_QUERIES:
+                found |= {raw, unquote_plus(raw)}
     secrets = {secret: _tail(secret) for secret in found if len(secret) >= _FINDABLE}
     # In an event or another JSON document it may stand escaped.
     escaped = {orjson.dumps(secret).decode()[1:-1]: shown for secret, shown in secrets.items()}

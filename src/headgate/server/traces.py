@@ -21,7 +21,7 @@ _EXPORT_TIMEOUT_S: Final = 10.0
 
 
 class TracePart:
-    """Made and closed on the event loop's thread. Raises TraceDatabaseError."""
+    """Made and closed on the event loop's thread. Raises DatabaseFileError."""
 
     def __init__(self, folder: Path, *, max_bytes: int, durable: bool, account_id: str) -> None:
         self.store: Final = TraceStore(folder / DATABASE, max_bytes=max_bytes, durable=durable)

@@ -38,7 +38,7 @@ class XrayDaemon(asyncio.DatagramProtocol):
             self.refused += 1
             _log.debug("a packet of the X-Ray daemon's port holds no segment: %s", error)
             return
-        self._traces.put(self._scope, segment)
+        self._traces.put(self._scope, segment, len(document))
 
 
 async def listen(daemon: XrayDaemon, port: int) -> tuple[asyncio.DatagramTransport, int]:

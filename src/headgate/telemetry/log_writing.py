@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from itertools import islice
 from typing import Final, NamedTuple
 
-from headgate.telemetry.log_database import used_bytes
+from headgate.telemetry.database_file import used_bytes
 
 EVENT_OVERHEAD_BYTES: Final = 26  # what CloudWatch Logs counts for an event beside its message
 _PIECE: Final = 500  # lines

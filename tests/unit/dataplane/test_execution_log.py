@@ -3,6 +3,7 @@
 from typing import Any
 
 import msgspec
+import orjson
 import pytest
 
 from headgate.dataplane.exchange import Exchange
@@ -216,6 +217,25 @@ def test_cookies_that_a_backend_sets_are_masked() -> None:
     text = "\n".join(_lines(_exchange(reply_headers=cookie), data_trace=True))
 
     assert "abcdefghij" not in text
+
+
+def test_a_cookie_s_value_is_masked_without_its_name_too() -> None:
+    cookies = [(b"Cookie", b'theme=dark; session="abcdefghijklmnopqrstuvwxyz"')]
+
+    lines = _lines(_exchange(headers=cookies, body=b"abcdefghijklmnopqrstuvwxyz"), data_trace=True)
+
+    assert "Method request body before transformations: ****uvwxyz" in lines
+
+
+def test_a_secret_of_other_bytes_than_utf_8_is_masked_in_an_event_too() -> None:
+    secret = b"Bearer caf\xe9-secret-of-latin-one"
+    event = orjson.dumps({"headers": {"Authorization": secret.decode("latin-1")}})
+
+    text = "\n".join(
+        _lines(_exchange(headers=[(b"Authorization", secret)], watch=_watch(sent_body=event)), data_trace=True)
+    )
+
+    assert "secret-of" not in text
 
 
 def test_a_signature_in_the_query_is_masked() -> None:

@@ -5,19 +5,18 @@ from collections.abc import Mapping
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
-from headgate.control.xray.errors import invalid
 from headgate.control.xray.groups import group_filter
 from headgate.control.xray.ports import XrayPorts
-from headgate.control.xray.traces import MAX_IDS, read_times
+from headgate.control.xray.traces import read_times, stored_traces
 from headgate.model.scope import Scope
-from headgate.telemetry.traces.database import Span, find_traces, read_trace, traces_by_id
+from headgate.telemetry.traces.database import Span, find_traces, read_trace
 from headgate.telemetry.traces.graph import graph_of
 from headgate.telemetry.traces.view import TraceView
 
 if TYPE_CHECKING:
     from headgate.wire.shapes import xray as shapes
 
-_MOST_TRACES: Final = 5_000  # that a graph is made of: the newest
+_MOST_TRACES: Final = 2_000  # that a graph is made of: the newest
 
 
 async def get_service_graph(
@@ -35,11 +34,7 @@ async def get_service_graph(
 async def get_trace_graph(
     ports: XrayPorts, scope: Scope, _now: float, request: "shapes.GetTraceGraphRequest"
 ) -> Mapping[str, Any]:
-    wanted = request["TraceIds"]
-    if len(wanted) > MAX_IDS:
-        raise invalid(f"Too many trace ids: {len(wanted)} given, at most {MAX_IDS} at a time.")
-    stored = await ports.traces.read(lambda connection: traces_by_id(connection, scope, wanted))
-    return {"Services": graph_of([TraceView(each) for each in stored])}
+    return {"Services": graph_of([TraceView(each) for each in await stored_traces(ports, scope, request["TraceIds"])])}
 
 
 async def _views(ports: XrayPorts, scope: Scope, request: Mapping[str, Any]) -> list[TraceView]:

@@ -18,7 +18,7 @@ async def put_trace_segments(
     unprocessed: list[dict[str, str]] = []
     for document in request["TraceSegmentDocuments"]:
         try:
-            ports.traces.put(scope, parse_segment(document))
+            ports.traces.put(scope, parse_segment(document), len(document))
         except BadSegment as error:
             unprocessed.append({"Id": error.segment_id, "ErrorCode": error.code, "Message": str(error)})
     await ports.traces.flush()

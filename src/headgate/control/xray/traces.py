@@ -10,7 +10,7 @@ import orjson
 from headgate.control.xray.errors import invalid
 from headgate.control.xray.ports import XrayPorts
 from headgate.model.scope import Scope
-from headgate.telemetry.traces.database import MAX_SEGMENTS, Span, find_traces, read_trace, traces_by_id
+from headgate.telemetry.traces.database import MAX_SEGMENTS, Span, StoredTrace, find_traces, read_trace, traces_by_id
 from headgate.telemetry.traces.filter_expression import BadFilter, Filter, parse_filter
 from headgate.telemetry.traces.view import TraceView, summary
 
@@ -76,10 +76,7 @@ async def batch_get_traces(
 ) -> Mapping[str, Any]:
     """Whole traces, each segment with the subsegments that came apart from it."""
     wanted = request["TraceIds"]
-    if len(wanted) > MAX_IDS:
-        raise invalid(f"Too many trace ids: {len(wanted)} given, at most {MAX_IDS} at a time.")
-    stored = await ports.traces.read(lambda connection: traces_by_id(connection, scope, wanted))
-    found = [(len(each.documents), TraceView(each)) for each in stored]
+    found = [(len(each.documents), TraceView(each)) for each in await stored_traces(ports, scope, wanted)]
     return {
         "Traces": [
             {
@@ -94,6 +91,13 @@ async def batch_get_traces(
         ],
         "UnprocessedTraceIds": [each for each in wanted if each not in {view.id for _, view in found}],
     }
+
+
+async def stored_traces(ports: XrayPorts, scope: Scope, trace_ids: list[str]) -> list[StoredTrace]:
+    """Those of these that there are. Raises ApiError (InvalidRequestException) where there are too many."""
+    if len(trace_ids) > MAX_IDS:
+        raise invalid(f"Too many trace ids: {len(trace_ids)} given, at most {MAX_IDS} at a time.")
+    return await ports.traces.read(lambda connection: traces_by_id(connection, scope, trace_ids))
 
 
 def _token(position: tuple[float, int]) -> str:

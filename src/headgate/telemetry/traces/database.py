@@ -3,12 +3,12 @@
 import sqlite3
 from collections.abc import Iterator, Sequence
 from math import ceil
-from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import orjson
 
 from headgate.model.scope import Scope
+from headgate.telemetry.database_file import Kind, used_bytes
 from headgate.telemetry.traces.segments import Segment, is_looked_up, with_subsegments
 
 APPLICATION_ID: Final = 0x48475452  # "HGTR"
@@ -42,9 +42,7 @@ CREATE TABLE setting (
 ) WITHOUT ROWID;
 """
 
-
-class TraceDatabaseError(Exception):
-    """The database cannot be used; the message is one line for whoever started the server."""
+TRACES: Final = Kind("traces", APPLICATION_ID, VERSION, _SCHEMA, "to begin without traces")
 
 
 class Put(NamedTuple):
@@ -52,6 +50,7 @@ class Put(NamedTuple):
 
     scope: Scope
     segment: Segment
+    size: int  # bytes
 
 
 class StoredTrace(NamedTuple):
@@ -63,44 +62,9 @@ class StoredTrace(NamedTuple):
     documents: list[Segment]
 
 
-def open_for_writing(database: Path, *, durable: bool) -> sqlite3.Connection:
-    """The one connection that writes; makes what is missing. Raises TraceDatabaseError."""
-    try:
-        connection = sqlite3.connect(database, isolation_level=None, timeout=30, check_same_thread=False)
-        connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # before the first table
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute(f"PRAGMA synchronous = {'NORMAL' if durable else 'OFF'}")
-        connection.execute("PRAGMA journal_size_limit = 16777216")
-        version: int = connection.execute("PRAGMA user_version").fetchone()[0]
-        application: int = connection.execute("PRAGMA application_id").fetchone()[0]
-        if version > VERSION:
-            raise TraceDatabaseError(
-                f"{database} has schema version {version}, written by a newer Headgate; this one reads version "
-                f"{VERSION}. Use the newer program, or move the file away to begin without traces"
-            )
-        if version == 0:
-            connection.executescript(
-                f"BEGIN IMMEDIATE; {_SCHEMA} PRAGMA user_version = {VERSION}; "
-                f"PRAGMA application_id = {APPLICATION_ID}; COMMIT;"
-            )
-        elif application != APPLICATION_ID:
-            raise TraceDatabaseError(f"{database} is not a database of Headgate's traces; move it away")
-    except sqlite3.DatabaseError as error:
-        raise TraceDatabaseError(
-            f"{database} cannot be used ({error}); move it away to begin without traces"
-        ) from error
-    return connection
-
-
-def open_for_reading(database: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(database, isolation_level=None, timeout=30, check_same_thread=False)
-    connection.execute("PRAGMA query_only = ON")
-    return connection
-
-
 def write_segments(connection: sqlite3.Connection, puts: Sequence[Put]) -> None:
     """Keep these; one with the id of a segment that is there takes its place."""
-    for scope, segment in puts:
+    for scope, segment, _ in puts:
         trace = _trace(connection, scope, segment)
         connection.execute(
             "INSERT OR REPLACE INTO segment VALUES (?, ?, ?)", (trace, segment["id"], orjson.dumps(segment))
@@ -161,7 +125,7 @@ def read_trace(connection: sqlite3.Connection, row: int) -> StoredTrace:
 def expire(connection: sqlite3.Connection, now: float, max_bytes: int) -> None:
     """Delete what is kept no longer: what is too old, and the oldest where there is too much. So many at a time."""
     _delete(connection, "SELECT id FROM trace WHERE start_s < ? LIMIT ?", (now - RETENTION_S, _ROOM_TRACES))
-    used = _used_bytes(connection)
+    used = used_bytes(connection)
     if used > max_bytes:
         count: int = connection.execute("SELECT count(*) FROM trace").fetchone()[0]
         surplus = ceil(count * (1 - _ROOM * max_bytes / used))
@@ -242,11 +206,3 @@ def _delete(connection: sqlite3.Connection, chosen: str, parameters: Sequence[ob
     rows = connection.execute(chosen, parameters).fetchall()
     for table, column in (("segment", "trace"), ("annotation", "trace"), ("trace", "id")):
         connection.executemany(f"DELETE FROM {table} WHERE {column} = ?", rows)
-
-
-def _used_bytes(connection: sqlite3.Connection) -> int:
-    pages, free, size = (
-        connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_count", "freelist_count", "page_size")
-    )
-    used: int = (pages - free) * size
-    return used

@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from headgate.model.scope import Scope
-from headgate.telemetry.traces.database import Put, clear, expire, open_for_reading, open_for_writing, write_segments
+from headgate.telemetry.database_file import open_for_reading, open_for_writing
+from headgate.telemetry.traces.database import TRACES, Put, clear, expire, write_segments
 from headgate.telemetry.traces.segments import Segment
 
 _log = logging.getLogger("headgate.traces")
@@ -24,12 +25,13 @@ _log = logging.getLogger("headgate.traces")
 T = TypeVar("T")
 
 FLUSH_S: Final = 1.0
-MAX_WAITING: Final = 20_000  # segments that wait to be written
+MAX_WAITING_BYTES: Final = 32 * 1024 * 1024  # of segments that wait to be written
+OWN_BYTES: Final = 2_000  # about what a segment of the gateway or of a function has
 _READER_WAITS_S: Final = 5.0  # for segments on their way, at most
 
 
 class TraceStore:
-    """Made on the event loop's thread. Raises TraceDatabaseError."""
+    """Made on the event loop's thread. Raises DatabaseFileError."""
 
     def __init__(
         self, database: Path, *, max_bytes: int, durable: bool = True, clock: Callable[[], float] = time.time
@@ -39,11 +41,12 @@ class TraceStore:
         self._max_bytes = max_bytes
         self._durable = durable
         self._loop = asyncio.get_running_loop()
-        self._writing_to: sqlite3.Connection = open_for_writing(database, durable=durable)
+        self._writing_to: sqlite3.Connection = open_for_writing(database, TRACES, durable=durable)
         self._reading_from: sqlite3.Connection = open_for_reading(database)
         self._writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="trace-writer")
         self._reader = ThreadPoolExecutor(max_workers=1, thread_name_prefix="trace-reader")
         self._waiting: deque[Put] = deque()
+        self._waiting_bytes = 0
         self._writing: asyncio.Task[None] | None = None
         self._reported = 0
         self._ticking = self._loop.create_task(self._tick())
@@ -51,14 +54,15 @@ class TraceStore:
     def __repr__(self) -> str:
         return f"<TraceStore {len(self._waiting)} segments wait, {self.dropped} dropped>"
 
-    def put(self, scope: Scope, segment: Segment) -> None:
-        """Take one checked segment; it is written within a second or so. Does not block.
+    def put(self, scope: Scope, segment: Segment, size: int = OWN_BYTES) -> None:
+        """Take one checked segment of so many bytes; it is written within a second or so. Does not block.
 
         A scope without a region is of one that does not say whose it is: its trace's is taken, once there is one.
         """
-        self._waiting.append(Put(scope, segment))
-        if len(self._waiting) > MAX_WAITING:
-            self._waiting.popleft()
+        self._waiting.append(Put(scope, segment, size))
+        self._waiting_bytes += size
+        while self._waiting_bytes > MAX_WAITING_BYTES:
+            self._waiting_bytes -= self._waiting.popleft().size
             self.dropped += 1
 
     async def read(self, act: Callable[[sqlite3.Connection], T]) -> T:
@@ -105,7 +109,7 @@ class TraceStore:
     def _begin(self) -> asyncio.Task[None] | None:
         """The writing of what is gathered; not while the batch before is being written."""
         if self._writing is None and self._waiting:
-            puts, self._waiting = self._waiting, deque()
+            puts, self._waiting, self._waiting_bytes = self._waiting, deque(), 0
             self._writing = self._loop.create_task(self._keep(puts))
         return self._writing
 

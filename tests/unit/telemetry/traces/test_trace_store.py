@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 
 from headgate.model.scope import Scope
+from headgate.telemetry.database_file import DatabaseFileError
 from headgate.telemetry.traces.database import (
     RETENTION_S,
     Span,
-    TraceDatabaseError,
     find_traces,
     traces_by_id,
 )
-from headgate.telemetry.traces.store import MAX_WAITING, TraceStore
+from headgate.telemetry.traces.store import MAX_WAITING_BYTES, TraceStore
 from unit.telemetry.traces.test_filter_expression import a_segment
 
 _SCOPE = Scope(account_id="000000000000", region="us-east-1")
@@ -133,10 +133,13 @@ def test_the_oldest_are_deleted_where_there_is_too_much(tmp_path: Path) -> None:
 
 def test_beyond_the_bound_the_oldest_that_wait_are_dropped_and_counted(tmp_path: Path) -> None:
     async def act(store: TraceStore) -> None:
-        for number in range(MAX_WAITING + 3):
-            store.put(_SCOPE, _a_segment(number % 10, number))
+        for number in range(12):
+            store.put(_SCOPE, _a_segment(1, number), MAX_WAITING_BYTES // 10)
 
-        assert store.dropped == 3
+        found = await store.read(lambda connection: traces_by_id(connection, _SCOPE, [_trace_id(1)]))
+
+        assert store.dropped == 2
+        assert [each["id"] for each in found[0].documents] == [f"{number:016x}" for number in range(2, 12)]
 
     _with_store(tmp_path, act)
 
@@ -157,5 +160,5 @@ def test_a_file_that_is_no_store_is_refused_in_a_line(tmp_path: Path, content: b
     async def open_it() -> None:
         TraceStore(database, max_bytes=1 << 20)
 
-    with pytest.raises(TraceDatabaseError, match=told):
+    with pytest.raises(DatabaseFileError, match=told):
         asyncio.run(open_it())
