@@ -59,7 +59,7 @@ class Writing:
         written = self._events.write_events(stream, name, events, now_ms)
         self._written.append(written)
         self._rows += len(events)
-        return written.events[-1].id
+        return written.last_id
 
     def forget(self) -> None:
         """Say that groups, streams or filters were changed: what is remembered of them is read anew."""
