@@ -1,16 +1,30 @@
-"""Hands over to the command line."""
+"""Hands over to the command line, with what it may run. Each imports what it needs as it runs: --help is at once."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
 
 from headgate.cli.failure import fail
 from headgate.cli.main import main as run_command
+from headgate.cli.programs import LocalReleases, Programs
 from headgate.settings import Settings
 
 
 def main() -> None:
-    run_command(_serve)
+    run_command(
+        Programs(
+            serve=_serve,
+            releases=_releases,
+            work=_work,
+            files=_files,
+            plan=_plan,
+            simulate=_simulate,
+            schema=_schema,
+        )
+    )
 
 
 def _serve(settings: Settings) -> None:
-    # Imported here, so that --help and a bad setting answer at once.
     import logging
 
     import uvloop
@@ -22,6 +36,42 @@ def _serve(settings: Settings) -> None:
         uvloop.run(run(settings))
     except StartError as error:
         fail(str(error))
+
+
+def _releases(state: Path) -> LocalReleases:
+    from headgate.releasing import Releases
+
+    return Releases(state)
+
+
+def _work(state: Path, endpoint_url: str) -> None:
+    from headgate.releasing import work
+
+    work(state, endpoint_url)
+
+
+def _files(text: str, name: str) -> list[str]:
+    from headgate.releasing import files
+
+    return files(text, name)
+
+
+def _plan(document: Mapping[str, Any], artefacts: Mapping[str, bytes]) -> dict[str, Any]:
+    from headgate.releasing import planned
+
+    return planned(document, artefacts)
+
+
+def _simulate(text: str, name: str, asked: Mapping[str, Any]) -> dict[str, Any]:
+    from headgate.releasing import simulated
+
+    return simulated(text, name, asked)
+
+
+def _schema() -> bytes:
+    from headgate.release.schema import schema
+
+    return schema()
 
 
 if __name__ == "__main__":

@@ -27,12 +27,13 @@ import uvicorn
 
 from headgate import __version__
 from headgate.control import apigateway, cloudwatch, lambda_, logs, sts, xray
+from headgate.control.cloudwatch.alarms import Alarms
 from headgate.control.code_links import CodeLinks
 from headgate.control.dispatch import Dispatcher, OwnService
 from headgate.control.function_service import FunctionService
 from headgate.control.function_traces import FunctionTracer
 from headgate.control.lambda_.event_queue import EventLimits, EventQueue
-from headgate.control.lambda_.ports import Invoked
+from headgate.control.lambda_.ports import Invoked, Streamed
 from headgate.control.old_code import COLLECT_EVERY_S, delete_old_code, discard_old_folders
 from headgate.control.polling.poller import Functions as PollerFunctions
 from headgate.control.polling.poller import Pace
@@ -51,13 +52,14 @@ from headgate.functions import isolation
 from headgate.functions.directory import FunctionDirectory
 from headgate.functions.runtime import FunctionRuntime, RuntimeLimits, Runtimes
 from headgate.model.arn import FunctionRef, parse_function_arn
-from headgate.model.call import Call, Response
+from headgate.model.call import Call, HttpAnswer
 from headgate.model.event_source import EventSourceMapping
 from headgate.model.function import FunctionVersion
 from headgate.model.provisioned import Provisioned
 from headgate.model.scope import Scope
 from headgate.server.aws_calls import call_aws
 from headgate.server.bridge import MotoBridge
+from headgate.server.cloudwatch_ports import AlarmPorts, CloudWatchService
 from headgate.server.control_app import ControlApp
 from headgate.server.forward import EndpointForwarder
 from headgate.server.http_client import HttpPools
@@ -65,6 +67,7 @@ from headgate.server.http_client_pool import PoolLimits
 from headgate.server.http_limits import HttpLimits
 from headgate.server.listener import GatewayServer
 from headgate.server.metrics_pages import MetricsPages
+from headgate.server.releases import ServerReleases
 from headgate.server.traces import TracePart
 from headgate.settings import Settings
 from headgate.store.folder import DataFolder, DataFolderError
@@ -72,6 +75,8 @@ from headgate.store.key import find_key
 from headgate.store.metric_database import NewerDatabase
 from headgate.store.metric_store import DATABASE as METRICS_DATABASE
 from headgate.store.metric_store import MetricStore, Taken
+from headgate.store.release_store import DATABASE as RELEASES_DATABASE
+from headgate.store.release_store import StateFileError
 from headgate.store.sealing import Sealed
 from headgate.store.sqlite import SqliteStore
 from headgate.telemetry import function_metrics, gateway_metrics
@@ -84,7 +89,7 @@ from headgate.telemetry.log_filters import Observed
 from headgate.telemetry.log_store import Busy, LogBounds, LogStore
 from headgate.telemetry.log_tail import LogTail
 from headgate.telemetry.log_writing import now_ms
-from headgate.telemetry.metric_sink import MetricSink, NoMetrics
+from headgate.telemetry.metric_sink import GatheredMetrics
 from headgate.wire.services import load
 
 _log = logging.getLogger("headgate")
@@ -120,6 +125,7 @@ class Server:
         self._directory = FunctionDirectory(settings.concurrency)
         self._function_urls = FunctionUrls()
         self._code_links = CodeLinks()
+        self._alarms = Alarms()
 
     def __repr__(self) -> str:
         return f"<Server control :{self.port}, gateway :{self.gateway_port}, {self._stages}>"
@@ -131,6 +137,10 @@ class Server:
     @property
     def ephemeral(self) -> bool:
         return self.settings.ephemeral
+
+    @property
+    def gateway_url(self) -> str:
+        return _url(self.settings.gateway_host, self.gateway_port)
 
     async def start(self) -> None:
         """Serve. The listeners are bound first, so that a port in use is found before anything is touched.
@@ -161,9 +171,10 @@ class Server:
             self._mirrors,
         )
         place = isolation.workplace(self._root, isolated)
-        self._store = SqliteStore(self._folder.database, self._publisher.prepare, durable=not settings.ephemeral)
+        prepare = self._alarms.beside(self._publisher.prepare)
+        self._store = SqliteStore(self._folder.database, prepare, durable=not settings.ephemeral)
         self._store.sealing = Sealed(await self._key())
-        self._metric_sink: MetricSink = NoMetrics()
+        self._metric_sink = GatheredMetrics(time.time)
         self._start_logs()
         self.log_tail = LogTail(self._log_buffer)
         try:
@@ -193,7 +204,7 @@ class Server:
         try:
             self._metrics = MetricStore(
                 self._root / METRICS_DATABASE,
-                (self._take_requests, self._take_function_calls),
+                (self._take_requests, self._take_function_calls, self._metric_sink.take),
                 self._totals.add,
             )
         except NewerDatabase as error:
@@ -231,6 +242,16 @@ class Server:
         await self._gateway.start(settings.gateway_host, self.gateway_port, sock=gateway_socket)
         await self._start_control()
         self._events.start()  # now that the functions can reach the control plane
+        alarm_ports = AlarmPorts(
+            self._bridge,
+            self._endpoint_http,
+            settings.alarm_webhooks,
+            self._directory.permits_service,
+            self._events.put,
+            has_own_topics="sns" not in settings.endpoints,
+        )
+        await self._alarms.start(self._store, self._metrics, alarm_ports)
+        self._releases.start()
 
     async def _key(self) -> bytes:
         """What secrets are sealed with. Raises StartError."""
@@ -242,13 +263,14 @@ class Server:
             self._folder.close()
             raise StartError(str(error)) from error
 
-    def answer(self, call: Call) -> Coroutine[Any, Any, Response]:
+    def answer(self, call: Call) -> Coroutine[Any, Any, HttpAnswer]:
         """The gateway's handler."""
         return serve(call, self._stages, self._ports)
 
     async def stop(self) -> None:
         """Take nothing new, answer what was taken, end every process, close the store."""
         self._housekeeping.cancel()
+        await self._releases.close()
         self.log_tail.close()
         self._log_sweeps.cancel()
         self._control.should_exit = True
@@ -256,6 +278,7 @@ class Server:
         await asyncio.gather(
             self._control_task, self._gateway.drain(self.settings.drain_s), self._pollers.close(left_s)
         )
+        await self._alarms.stop()
         await self._mirrors.close()
         await self._events.stop(left_s)
         await self._runtime.close()
@@ -315,7 +338,7 @@ class Server:
             "headgate_gateway_connections": self._gateway.connections,
             "headgate_log_events_dropped": self._log_buffer.dropped,
             **self._traces.gauges,
-            "headgate_metric_points_lost": self._metrics.lost,
+            "headgate_metric_points_lost": self._metrics.lost + self._metric_sink.lost,
             "process_resident_memory_bytes": pages * os.sysconf("SC_PAGE_SIZE"),
             "process_start_time_seconds": self._started_at,
         }
@@ -351,8 +374,7 @@ class Server:
 
     def _observe_logs(self, observed: Observed) -> None:
         """What metric filters and subscription filters made of new events."""
-        for value in observed.metrics:
-            self._metric_sink.put(*value)
+        self._metric_sink.put(observed.metrics)
         self._log_deliveries.put(observed.deliveries)
 
     async def _deliver_logs(self, function_arn: str, payload: bytes) -> None:
@@ -392,7 +414,17 @@ class Server:
     def _function_url(self, url_id: str, region: str) -> str:
         return f"http://{url_id}.lambda-url.{region}.localhost:{self.gateway_port}/"
 
+    def _start_releases(self) -> None:
+        settings = self.settings
+        try:
+            self._releases = ServerReleases(
+                self._root / RELEASES_DATABASE, _url(settings.host, self.port), commands=settings.release_commands
+            )
+        except StateFileError as error:
+            raise StartError(str(error)) from error
+
     async def _start_control(self) -> None:
+        self._start_releases()
         dispatcher = Dispatcher(
             services=load(("apigateway", "lambda", "cloudwatch", "logs", "xray", "sts")),
             own={
@@ -411,7 +443,10 @@ class Server:
                         self._runtime.runtimes,
                     ),
                 ),
-                "cloudwatch": OwnService(cloudwatch.OPERATIONS, ports=self._metrics, bridged=cloudwatch.BRIDGED),
+                "cloudwatch": OwnService(
+                    cloudwatch.OPERATIONS,
+                    ports=CloudWatchService(self._store, self._metrics, self.settings.alarm_webhooks),
+                ),
                 "logs": OwnService(
                     logs.OPERATIONS,
                     ports=_LogsPorts(self._log_store, self._log_buffer, self._log_queries, self._directory),
@@ -430,6 +465,7 @@ class Server:
                 self,
                 self.port,
                 MetricsPages(self._metrics, self._totals, self._gauges, self._mirrors),
+                self._releases.pages,
             ),
             http="httptools",
             ws="none",
@@ -499,6 +535,13 @@ class _LambdaPorts:
         self, function: FunctionRef, payload: bytes, *, client_context: str, want_log_tail: bool
     ) -> Invoked:
         return await self._functions.invoke_by_hand(
+            function, payload, client_context=client_context, want_log_tail=want_log_tail
+        )
+
+    async def invoke_streaming(
+        self, function: FunctionRef, payload: bytes, *, client_context: str, want_log_tail: bool
+    ) -> Streamed:
+        return await self._functions.stream_by_hand(
             function, payload, client_context=client_context, want_log_tail=want_log_tail
         )
 

@@ -42,11 +42,13 @@ class Settings(Value, frozen=True):
     trace_max_mib: int = 256  # MiB of traces; beyond it the oldest are deleted
     xray_port: int = 0  # UDP, on 127.0.0.1, of what functions find at AWS_XRAY_DAEMON_ADDRESS; 0 picks a free one
     otlp_endpoint: str = ""  # an OpenTelemetry collector's URL, without /v1/traces; "" exports nothing
+    release_commands: bool = False  # whether releases that this server runs may run commands (gates, migrations)
     endpoints: Mapping[str, str] = {}  # other services' endpoints, by signing name
     interpreters: Mapping[str, str] = {}  # programs that run functions, by runtime
+    alarm_webhooks: Mapping[str, str] = {}  # URLs that alarms may tell, by name
 
 
-_TABLES: Final = frozenset({"endpoints", "interpreters"})  # of the file alone
+_TABLES: Final = frozenset({"endpoints", "interpreters", "alarm_webhooks"})  # of the file alone
 SANDBOXES: Final = ("auto", "bwrap", "none")
 FUNCTION_NETWORKS: Final = ("host", "none")
 
@@ -100,7 +102,7 @@ def _checked(values: Mapping[str, Any]) -> Settings:
                 read[name] = _integer(name, value, 16, 1_048_576)
             case "drain_s":
                 read[name] = _number(name, value)
-            case "ephemeral":
+            case "ephemeral" | "release_commands":
                 read[name] = _flag(name, value)
             case "data":
                 read[name] = _folder(name, value)
@@ -116,6 +118,8 @@ def _checked(values: Mapping[str, Any]) -> Settings:
                 read[name] = _endpoints(value)
             case "interpreters":
                 read[name] = _interpreters(value)
+            case "alarm_webhooks":
+                read[name] = _alarm_webhooks(value)
             case _:
                 read[name] = _text(name, value)
     settings = Settings(**read)
@@ -225,6 +229,20 @@ def _interpreters(value: Any) -> Mapping[str, str]:
             )
         if not isinstance(program, str) or shutil.which(program) is None:
             raise SettingsError(f"interpreters.{runtime} is {program!r}; give the path of a program that can be run")
+    return value
+
+
+def _alarm_webhooks(value: Any) -> Mapping[str, str]:
+    if not isinstance(value, dict):
+        raise SettingsError(
+            'alarm_webhooks must be a table, such as: [alarm_webhooks] then oncall = "http://127.0.0.1:9000/alarms"'
+        )
+    for name, url in value.items():
+        if not re.fullmatch(r"[\w.-]+", name, re.ASCII):
+            raise SettingsError(f"alarm_webhooks has {name!r}; a name has letters, digits and the signs _ . -")
+        if not isinstance(url, str) or not _is_http_url(url):
+            # It may hold a secret, so it is not shown.
+            raise SettingsError(f"alarm_webhooks.{name} is no URL; give one such as http://127.0.0.1:9000/alarms")
     return value
 
 

@@ -120,7 +120,10 @@ def start(*options: str, environment: Mapping[str, str] | None = None, folder: P
 
 
 def command(
-    *arguments: str, environment: Mapping[str, str] | None = None, folder: Path | None = None
+    *arguments: str,
+    environment: Mapping[str, str] | None = None,
+    folder: Path | None = None,
+    timeout_s: float = START_S,
 ) -> "subprocess.CompletedProcess[str]":
     """Run `headgate` to its end."""
     return subprocess.run(
@@ -129,7 +132,7 @@ def command(
         text=True,
         env=_environment(environment),
         cwd=folder,
-        timeout=START_S,
+        timeout=timeout_s,
         check=False,
     )
 

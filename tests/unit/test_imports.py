@@ -16,10 +16,11 @@ _MAY_IMPORT: Final = {
     **{part: {"model"} | _DECIDE | _DO for part in _DO},
     "settings": {"model"},
     "app": {"model", "settings"} | _DECIDE | _DO,
+    "releasing": {"model", "client"} | _DECIDE | _DO,
     "client": {"settings"},
     "cli": {"client", "settings"},
     "console": {"client", "settings"},
-    "__main__": {"cli", "settings", "app"},
+    "__main__": {"cli", "client", "settings", "app", "releasing", "release"},
     "__init__": set(),
 }
 

@@ -2,18 +2,18 @@
 
 import os
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from headgate import __version__
+from headgate.cli import release, release_tell  # noqa: F401 - they add their commands, in this order
 from headgate.cli.dev import dev
 from headgate.cli.failure import fail
-from headgate.settings import Settings, SettingsError, load_settings
-
-Serve = Callable[[Settings], None]
+from headgate.cli.programs import Programs
+from headgate.cli.release_options import app as release_app
+from headgate.settings import SettingsError, load_settings
 
 app = typer.Typer(
     name="headgate",
@@ -68,14 +68,15 @@ def up(
         "account_id": account_id,
         "sandbox": sandbox,
     }
-    serve: Serve = context.obj
+    programs: Programs = context.obj
     try:
-        serve(load_settings(given, os.environ, _config_file(config)))
+        programs.serve(load_settings(given, os.environ, _config_file(config)))
     except SettingsError as error:
         fail(str(error))
 
 
 app.command()(dev)
+app.add_typer(release_app)
 
 
 @app.command()
@@ -93,11 +94,11 @@ def _config_file(given: Path | None) -> Path | None:
     return default if default.exists() else None
 
 
-def main(serve: Serve) -> None:
-    """Run the command. `serve` runs a server until it is told to stop: a client knows no server of its own."""
+def main(programs: Programs) -> None:
+    """Run the command. `programs` are what a client knows nothing of."""
     try:
         # Not standalone: typer would draw a box of five lines around what is wrong.
-        status = app(obj=serve, standalone_mode=False, prog_name="headgate")
+        status = app(obj=programs, standalone_mode=False, prog_name="headgate")
     except typer.TyperException as error:
         if not error.format_message():
             raise SystemExit(error.exit_code) from error  # no command was given: the help has been printed

@@ -84,8 +84,11 @@ class Meter:
                 self._server_errors += 1
         latency = latency_s * 1000.0
         self._latency_sum += latency
-        self._latency_max = max(self._latency_max, latency)
-        self._latency_min = min(self._latency_min, latency)
+        # Comparisons, for `min` and `max` are calls: each takes as long as the rest of these lines.
+        if latency > self._latency_max:
+            self._latency_max = latency
+        if latency < self._latency_min:
+            self._latency_min = latency
         # `bucket_of`, without the call.
         bucket = int(log(latency) * SCALE + OFFSET) if latency > 0.0 else 0
         buckets = self._latency
@@ -93,8 +96,10 @@ class Meter:
         if integration_s >= 0.0:
             latency = integration_s * 1000.0
             self._integration_sum += latency
-            self._integration_max = max(self._integration_max, latency)
-            self._integration_min = min(self._integration_min, latency)
+            if latency > self._integration_max:
+                self._integration_max = latency
+            if latency < self._integration_min:
+                self._integration_min = latency
             bucket = int(log(latency) * SCALE + OFFSET) if latency > 0.0 else 0
             buckets = self._integration
             buckets[bucket] = buckets.get(bucket, 0) + 1
@@ -218,9 +223,9 @@ class Meters:
     def side(self, interval: Interval, *, is_canary: bool, is_routed: bool = False) -> Meter:
         return Meter(self._touched, interval, is_canary=is_canary, is_routed=is_routed)
 
-    def sticky_side(self, interval: Interval, sticky: StickyHeader, setting: str, *, is_canary: bool) -> Meter:
+    def sticky_side(self, interval: Interval, sticky: StickyHeader, *, is_canary: bool) -> Meter:
         """The meter of a side to which callers stick: it counts requests and their sessions."""
-        counter = self._sessions.counter(interval, setting)
+        counter = self._sessions.counter(interval, sticky)
         return SessionMeter(self._touched, interval, sticky, counter, is_canary=is_canary)
 
     def drop_stage(self, api_id: str, stage_name: str) -> None:

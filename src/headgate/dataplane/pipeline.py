@@ -23,12 +23,12 @@ from headgate.dataplane.request import Forwarding, Ids, Request, forwarding, new
 from headgate.dataplane.snapshot import MethodSnapshot, Reply, Stages, StageSnapshot, Variant
 from headgate.dataplane.tracing import SAMPLED
 from headgate.dataplane.watch import Watch
-from headgate.model.call import Call, Response
+from headgate.model.call import Call, HttpAnswer, Response
 
 _NOWHERE: Final = Forwarding("", "")  # of a request that matches no method, and so goes nowhere
 
 
-async def serve(call: Call, stages: Stages, ports: Ports) -> Response:
+async def serve(call: Call, stages: Stages, ports: Ports) -> HttpAnswer:
     """Answer one call."""
     ids = new_ids()
     meter: Meter | None = None  # a request that finds no stage is nobody's
@@ -88,7 +88,7 @@ def tell(exchange: Exchange) -> None:
         request.variant.tracer.finish(request.trace, exchange)
 
 
-async def elsewhere(call: Call, ids: Ids, ports: Ports) -> Response:
+async def elsewhere(call: Call, ids: Ids, ports: Ports) -> HttpAnswer:
     """What is for no API is for a function URL, or for nobody."""
     response = await serve_url(call, ids, ports)
     if response is None:

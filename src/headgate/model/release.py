@@ -87,13 +87,13 @@ class Change(_Part, frozen=True):
 
     deployment: str | None = None  # "current" (the API's resources as they stand now) or a deployment's id
     variables: Mapping[str, str] = {}  # stage variables, set on the side of the change
-    functions: Mapping[str, FunctionChange] = {}
+    functions: Mapping[str, FunctionChange] = {}  # by name of the function
 
 
 class Require(_Part, frozen=True):
     """What the stage must have before any traffic moves."""
 
-    variables: tuple[str, ...] = ()
+    variables: tuple[str, ...] = ()  # stage variables, on the stage or in the change
 
 
 class Approval(_Part, frozen=True):
@@ -101,8 +101,8 @@ class Approval(_Part, frozen=True):
 
     needed: Annotated[int, Meta(ge=1, le=20)] = 1  # different people
     by: tuple[str, ...] = ()  # who may; anybody when empty
-    timeout: Duration = Duration(24 * 3600)
-    then: Literal["abort", "promote", "hold"] = "abort"  # when the time is up
+    timeout: Duration = Duration(24 * 3600)  # how long it is waited for
+    then: Literal["abort", "promote", "hold"] = "abort"  # what happens when the time is up
 
 
 class Step(_Part, frozen=True):
@@ -120,54 +120,55 @@ class Analysis(_Part, frozen=True):
     alpha: Annotated[float, Meta(gt=0, lt=0.5)] = 0.01  # chance of rolling back a healthy release
     beta: Annotated[float, Meta(gt=0, lt=0.5)] = 0.05  # chance of passing one that is worse by the margin
     margin: Annotated[float, Meta(gt=1, le=30)] = 2.0  # risk ratio that a pass excludes
-    compare: tuple[str, ...] = ("errors-5xx", "latency-p50", "latency-p90", "latency-p99")
-    limits: Mapping[str, str] = {}  # error-rate: 5%, latency-p99: 800ms
+    compare: tuple[str, ...] = ("errors-5xx", "latency-p50", "latency-p90", "latency-p99")  # also errors-4xx, throttles
+    limits: Mapping[str, str] = {}  # such as `{error-rate: 5%, latency-p99: 800ms}`: never beyond, whatever else is
     hard_guard: Percentage = Percentage(20)  # of server errors on the canary: beyond it, at once
     alarms: tuple[str, ...] = ()  # CloudWatch alarms that must stay OK
+    negligible: Percentage = Percentage(0.5)  # of requests: a share surely below it passes, whatever the ratio
     min_requests: Annotated[int, Meta(ge=1)] = 50  # on each side; with fewer a bake's end has no data
-    interval: Duration = Duration(0)  # between two looks; 0: 5s on Headgate, 60s on AWS
-    settle: Duration = Duration(0)  # left out after each change of weight
+    interval: Duration = Duration(0)  # between two looks; 0: a thirtieth of the shortest bake, from 1s to 30s
+    settle: Duration = Duration(5)  # left out after each change of weight: cold starts, empty caches
     early: bool = False  # end a bake as soon as it has passed
-    inconclusive: Policy = "hold"  # at the last step before promotion, with neither a pass nor a failure
-    no_data: Policy = "hold"
-    error: Policy = "hold"  # the evidence cannot be read
+    inconclusive: Policy = "hold"  # neither a pass nor a failure at the last step before promotion
+    no_data: Policy = "hold"  # too few requests at the end of a bake
+    error: Policy = "hold"  # the evidence cannot be read for a minute
     source: Literal["auto", "headgate", "access-logs", "alias-metrics"] = "auto"  # where counts come from
 
 
 class HttpGate(_Part, frozen=True):
     """A request to the stage (a path) or elsewhere (a URL), and what its answer must be."""
 
-    get: str | None = None  # one of get and post
-    post: str | None = None
-    body: str = ""
-    headers: Mapping[str, str] = {}
-    status: int = 200
-    contains: str | None = None  # text of the body
+    get: str | None = None  # path or URL; one of get and post
+    post: str | None = None  # path or URL
+    body: str = ""  # of the request
+    headers: Mapping[str, str] = {}  # of the request
+    status: int = 200  # that the answer must have
+    contains: str | None = None  # text that the answer's body must hold
 
 
 class LoadGate(_Part, frozen=True, rename={"for_": "for"}):
     """Requests at a fixed rate, whatever the answers take (an open loop)."""
 
-    rps: Annotated[float, Meta(gt=0, le=10_000)]
-    for_: Duration
-    get: str = "/"
-    p50: Duration | None = None
-    p90: Duration | None = None
-    p99: Duration | None = None
+    rps: Annotated[float, Meta(gt=0, le=10_000)]  # requests per second
+    for_: Duration  # how long
+    get: str = "/"  # path or URL
+    p50: Duration | None = None  # the most that half of the answers take
+    p90: Duration | None = None  # the most that 90 % of the answers take
+    p99: Duration | None = None  # the most that 99 % of the answers take
     errors: Percentage = Percentage(1)  # of answers 5XX and of none
 
 
 class Gate(_Part, frozen=True):
     """One check that must succeed. Exactly one of http, run, load, function and webhook."""
 
-    http: HttpGate | None = None
+    http: HttpGate | None = None  # a request and its answer
     run: str | None = None  # a command; exit status 0 is a yes
-    load: LoadGate | None = None
-    function: str | None = None  # answers {"status": "Succeeded"} or "Failed", as CodeDeploy's hooks
+    load: LoadGate | None = None  # a load test
+    function: str | None = None  # a function that answers {"status": "Succeeded"} or "Failed", as CodeDeploy's hooks
     webhook: str | None = None  # a URL; a status of 2XX is a yes
-    name: str | None = None
-    timeout: Duration = Duration(300)
-    retries: Annotated[int, Meta(ge=0, le=20)] = 0
+    name: str | None = None  # what people call it
+    timeout: Duration = Duration(300)  # of one try
+    retries: Annotated[int, Meta(ge=0, le=20)] = 0  # after a try that failed
 
 
 class Gates(_Part, frozen=True):
@@ -181,14 +182,14 @@ class Migrate(_Part, frozen=True):
 
     expand: str | None = None  # additive only, before any traffic
     verify: str | None = None  # after the watch: is all data moved?
-    contract: str | None = None  # after it nothing can be rolled back
+    contract: str | None = None  # once the rollback-window is over; after it nothing can be rolled back
     sql: tuple[str, ...] = ()  # files with expand's DDL, beside the release file: checked to be additive
-    timeout: Duration = Duration(1800)
+    timeout: Duration = Duration(1800)  # of each command
 
 
 class Mirror(_Part, frozen=True):
     percent: Percentage  # of the stable side's requests, copied to the canary
-    compare: bool = False  # their answers
+    compare: bool = False  # whether their answers are compared
 
 
 class Route(_Part, frozen=True):
@@ -198,20 +199,20 @@ class Route(_Part, frozen=True):
 class Sticky(_Part, frozen=True):
     """The same caller stays on one side. One of both."""
 
-    header: str | None = None
-    cookie: str | None = None
+    header: str | None = None  # whose value is the caller
+    cookie: str | None = None  # whose value is the caller
 
 
 class Notify(_Part, frozen=True):
     """Who is told of a start, a wait, a promotion, a rollback. One of both."""
 
-    webhook: str | None = None
+    webhook: str | None = None  # a URL
     sns: str | None = None  # a topic's ARN
 
 
 class Wave(_Part, frozen=True):
     wave: tuple[str, ...]  # regions, side by side
-    after: Duration = Duration(0)  # the wave before has finished
+    after: Duration = Duration(0)  # how long after the wave before has ended
 
 
 class Freeze(_Part, frozen=True, rename={"from_": "from"}):
@@ -219,28 +220,30 @@ class Freeze(_Part, frozen=True, rename={"from_": "from"}):
 
     from_: str  # "2026-12-24T00:00" or "fri 16:00"
     to: str  # "2027-01-02T08:00" or "mon 08:00"
-    why: str = ""
+    why: str = ""  # for people
 
 
 class Release(_Part, frozen=True):
     """A release file."""
 
-    release: Name  # its name, such as orders-2.1
-    change: Change
+    release: Name  # its name, such as `orders-2.1`
+    change: Change  # what is moved, and rolled back, as one
     api: str | None = None  # REST API, by name or id; not for strategy rolling
-    stage: str | None = None
-    strategy: Strategy = "canary"
-    green: str | None = None  # strategy blue-green: the stage that is idle now
-    require: Require = Require()
-    steps: tuple[Step, ...] = ()  # default: that of the strategy
-    analysis: Analysis = Analysis()
-    gates: Gates = Gates()
-    migrate: Migrate = Migrate()
-    mirror: Mirror | None = None
-    route: Route | None = None
-    sticky: Sticky | None = None
-    notify: tuple[Notify, ...] = ()
+    stage: str | None = None  # of the API; not for strategy rolling
+    strategy: Strategy = "canary"  # how traffic moves
+    green: str | None = None  # for strategy blue-green: the stage that nobody calls now
+    require: Require = Require()  # what must be there
+    steps: tuple[
+        Step, ...
+    ] = ()  # default: 10, 25 and 50 % for 10m each (rolling: 10 and 50 %), then 100 % watched for 10m
+    analysis: Analysis = Analysis()  # the evidence
+    gates: Gates = Gates()  # checks that must succeed
+    migrate: Migrate = Migrate()  # a database schema's change
+    mirror: Mirror | None = None  # copies of requests to the canary; Headgate alone
+    route: Route | None = None  # test traffic to the canary; Headgate alone
+    sticky: Sticky | None = None  # callers that stay on a side; Headgate alone
+    notify: tuple[Notify, ...] = ()  # who is told
     regions: tuple[str | Wave, ...] = ()  # in this order; default: the caller's region
-    freeze: tuple[Freeze, ...] = ()
+    freeze: tuple[Freeze, ...] = ()  # times in which no weight is raised
     deadline: Duration = Duration(3600)  # for each step to make progress; waits for people are left out
     rollback_window: Duration = Duration(24 * 3600)  # how long what was replaced is kept

@@ -1,1 +1,4 @@
-"""Releases: what a file asks for as steps, what to do next, and the loop that carries it out."""
+"""Releases: what a file asks for as steps, what to do next, and the loop that carries it out.
+
+`decide.decide` is the heart: a pure function of the journal's fold, of what is seen, and of the time.
+"""

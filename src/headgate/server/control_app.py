@@ -1,4 +1,4 @@
-"""The ASGI application of the control listener: health, reset, the AWS wire, and stages for convenience."""
+"""The ASGI application of the control listener: health, reset, the AWS wire, and what the gateway serves."""
 
 import logging
 import re
@@ -13,11 +13,14 @@ from headgate import __version__
 from headgate.control import code_links
 from headgate.control.dispatch import Dispatcher
 from headgate.dataplane.address import locate
-from headgate.model.call import Call, Response
+from headgate.dataplane.function_url.published import locate_url
+from headgate.model.call import BrokenOff, Call, HttpAnswer, Pieces, StreamedResponse
+from headgate.server import release_pages
 from headgate.server.http1_refusal import DEFECT, body_too_large, new_request_id, refusal_response
 from headgate.server.http1_target import BadTarget, host_name
 from headgate.server.http_limits import HttpLimits
 from headgate.server.metrics_pages import MetricsPages
+from headgate.server.release_pages import ReleasePages
 from headgate.telemetry.exposition import CONTENT_TYPE
 from headgate.telemetry.log_tail import LogTail
 from headgate.wire.http import HttpRequest
@@ -45,6 +48,9 @@ class Server(Protocol):
     @property
     def log_tail(self) -> LogTail: ...
 
+    @property
+    def gateway_url(self) -> str: ...
+
     async def reset(self) -> None:
         """Back to empty, the bridge included."""
         ...
@@ -58,16 +64,18 @@ class ControlApp:
     def __init__(
         self,
         dispatcher: Dispatcher,
-        gateway: Callable[[Call], Awaitable[Response]],
+        gateway: Callable[[Call], Awaitable[HttpAnswer]],
         server: Server,
         port: int,
         metrics: MetricsPages,
+        releases: ReleasePages,
     ) -> None:
         self._dispatcher = dispatcher
         self._gateway = gateway
         self._server = server
         self._port = str(port)
         self._metrics = metrics
+        self._releases = releases
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -81,14 +89,23 @@ class ControlApp:
         if path.startswith(code_links.PREFIX):
             await self._send_code(scope, path, send)
             return
+        if path == release_pages.PREFIX or path.startswith(f"{release_pages.PREFIX}/"):
+            names = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+            query = scope["query_string"].decode("latin-1")
+            status, answer = await self._releases.answer(scope["method"], path, query, names, body)
+            await _send(send, status, [_JSON], orjson.dumps(answer))
+            return
         if path.startswith("/_headgate/"):
             status, answer = await self._own_page(scope["method"], path, scope["query_string"].decode("latin-1"))
             await _send(send, status, [_JSON], orjson.dumps(answer))
             return
         call = _call(scope, path, body, self._port)
-        if call is not None and locate(call) is not None:
+        if call is not None and (locate(call) or locate_url(call)) is not None:
             response = await self._serve(call)
-            await _send(send, response.status, response.headers, response.body)
+            if isinstance(response, StreamedResponse):
+                await _send_pieces(send, response.status, response.headers, response.pieces)
+            else:
+                await _send(send, response.status, response.headers, response.body)
             return
         if path == "/metrics" and scope["method"] in {"GET", "HEAD"}:
             await _send(send, 200, [(b"content-type", CONTENT_TYPE)], await self._metrics.prometheus())
@@ -102,9 +119,12 @@ class ControlApp:
         )
         reply = await self._dispatcher.answer(request)
         headers = [(name.encode("latin-1"), value.encode("utf-8")) for name, value in reply.headers]
-        await _send(send, reply.status, headers, reply.body)
+        if reply.pieces is not None:
+            await _send_pieces(send, reply.status, headers, reply.pieces)
+        else:
+            await _send(send, reply.status, headers, reply.body)
 
-    async def _serve(self, call: Call) -> Response:
+    async def _serve(self, call: Call) -> HttpAnswer:
         """A stage's answer; what the gateway's own listener sees to is seen to here."""
         if len(call.body) > _MAX_CALL_BYTES:
             return refusal_response(body_too_large(_MAX_CALL_BYTES), new_request_id())
@@ -132,7 +152,12 @@ class ControlApp:
             case "GET", "/_headgate/logs":
                 return await self._logs(dict(parse_qsl(query)))
             case (("GET" | "HEAD"), "/_headgate/health"):
-                return 200, {"status": "ok", "version": __version__, "revision": self._server.revision}
+                return 200, {
+                    "status": "ok",
+                    "version": __version__,
+                    "revision": self._server.revision,
+                    "gateway": self._server.gateway_url,
+                }
             case "POST", "/_headgate/reset" if self._server.ephemeral:
                 await self._server.reset()
                 return 200, {"status": "ok", "revision": self._server.revision}
@@ -203,3 +228,16 @@ async def _send(send: Send, status: int, headers: list[tuple[bytes, bytes]], bod
         headers = [*headers, (b"content-length", str(len(body)).encode())]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body if has_body else b""})
+
+
+async def _send_pieces(send: Send, status: int, headers: list[tuple[bytes, bytes]], pieces: Pieces) -> None:
+    """A body as it comes. uvicorn waits for a slow client in `send`, and drops what is for one that has left."""
+    try:
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        while piece := await pieces.next():
+            await send({"type": "http.response.body", "body": piece, "more_body": True})
+        await send({"type": "http.response.body", "body": b""})
+    except BrokenOff:
+        return  # an answer that is not ended: uvicorn closes the connection, by which the client sees it
+    finally:
+        pieces.abandon()

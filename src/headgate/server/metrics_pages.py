@@ -47,6 +47,7 @@ class MetricsPages:
         """`GET /_headgate/stages/{apiId}/{stage}/sides`; None for another path.
 
         `since`, `until` and `step` are seconds, the first two since the epoch: by default the last 15 minutes, by 30 s.
+        With `looks=no` each interval has its totals alone.
         """
         found = SIDES_PATH.fullmatch(path)
         if found is None:
@@ -66,7 +67,8 @@ class MetricsPages:
         def read(database: MetricDatabase, now: float) -> list[dict[str, Any]]:
             until = numbers.get("until", now)
             since = numbers.get("since", until - DEFAULT_RANGE_S)
-            return [shown(each) for each in side_intervals(database, api_id, stage_name, since, until, step, now)]
+            intervals = side_intervals(database, api_id, stage_name, since, until, step, now)
+            return [shown(each, with_looks=given.get("looks") != "no") for each in intervals]
 
         try:
             intervals = await self._store.run(read)

@@ -98,7 +98,7 @@ def side_intervals(
     return [_interval(identity, points) for identity, points in ordered]
 
 
-def shown(interval: SideInterval) -> dict[str, Any]:
+def shown(interval: SideInterval, *, with_looks: bool = True) -> dict[str, Any]:
     """An interval as JSON."""
     return {
         "began": interval.began,
@@ -110,6 +110,7 @@ def shown(interval: SideInterval) -> dict[str, Any]:
         "looks": [
             {"at": look.at, "base": _shown_counts(look.base), "canary": _shown_counts(look.canary)}
             for look in interval.looks
+            if with_looks
         ],
     }
 

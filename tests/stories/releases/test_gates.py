@@ -5,6 +5,8 @@ import json
 import os
 import select
 import ssl
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -346,10 +348,11 @@ class TestLoad:
 
     def test_a_kept_connection_that_the_server_gave_up_is_no_error(self) -> None:
         # Each connection answers once, and closes at its second request.
-        with serving_raw([b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", b""]) as server:
+        with serving_raw([b"HTTP/1.1 204 No Content\r\n\r\n", b""]) as server:
             tally = measure(a_plan(server.url), NEVER)
 
         assert (tally.by_class, tally.broken) == ({"2XX": 20}, 0)
+        assert len(server.requests) > 20  # so they were sent again
 
     def test_server_errors_over_the_limit_are_a_no(self, backend: Backend) -> None:
         told = refusal(Gate(load=LoadGate(rps=50, for_=Duration(1), get="/status/500")), a_context(backend.url))
@@ -375,6 +378,17 @@ class TestLoad:
 
         running.cancel()
 
+    def test_it_ends_with_the_process_that_wanted_it(self, backend: Backend) -> None:
+        wanting = subprocess.Popen([sys.executable, "-c", _MEASURE, backend.url])
+        backend.wait_for("/", 1)
+        children = Path(f"/proc/{wanting.pid}/task/{wanting.pid}/children").read_text(encoding="ascii").split()
+
+        wanting.kill()
+        wanting.wait()
+
+        (generator,) = children
+        assert ends(int(generator))
+
     def test_it_is_put_on_tls_too(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         certificate = self_signed(tmp_path)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -385,3 +399,11 @@ class TestLoad:
             tally = measure(a_plan(server.url), NEVER)
 
         assert tally.by_class == {"2XX": 20}
+
+
+_MEASURE: Final = """
+import sys, threading
+from headgate.release.gates.load import LoadPlan, measure
+plan = LoadPlan(url=sys.argv[1], headers={}, rps=5.0, seconds=1000.0, answer_s=5.0, most_at_once=5)
+measure(plan, threading.Event())
+"""

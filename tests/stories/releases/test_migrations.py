@@ -55,7 +55,7 @@ def test_a_migration_that_has_begun_is_not_cancelled(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "begun")
     os.mkfifo(tmp_path / "go")
     cancelled = threading.Event()
-    command = "echo . > begun; read x < go; echo done"
+    command = "echo . > begun; read x < go; sleep 0.5; echo done"  # long enough to be killed
     end = started(lambda: run_migration("expand", command, a_context(tmp_path), WAIT_S, cancelled))
     (tmp_path / "begun").read_text(encoding="ascii")  # waits for it
 

@@ -67,7 +67,9 @@ def _served(
     snapshot = compile_stage(stage, definitions, Buckets(), Meters(), telling=Telling(lines, "stream"))
     stages.publish({(API, "prod"): snapshot}, frozenset({API}))
     ports.drawn = draw
-    return asyncio.run(serve(call or a_call(), stages, ports)), lines
+    response = asyncio.run(serve(call or a_call(), stages, ports))
+    assert isinstance(response, Response)
+    return response, lines
 
 
 def _logged(format_: str, **options: Any) -> Stage:

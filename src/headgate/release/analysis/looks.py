@@ -1,8 +1,11 @@
 """What was counted: one look is an interval in which neither deployment nor weight changed, on both sides."""
 
 from collections.abc import Mapping
+from typing import Final
 
 from headgate.model.value import Value
+
+ERROR_RATE: Final = "limit:error-rate"
 
 
 class Counts(Value, frozen=True):
@@ -11,6 +14,8 @@ class Counts(Value, frozen=True):
     A metric that was counted stands in `bad` with 0 too; what is missing on both sides of a look was not counted in it.
     Metrics: `errors-5xx`, `errors-4xx`, `throttles`; `latency-p50` and the like, slower than a threshold that is the
     same for both sides and was fixed before; `limit:latency-p99` and the like, slower than a fixed limit.
+    `limit:error-rate` is what a limit on errors and the hard guard go by: shares of one side, which sessions that have
+    not failed yet are no measure of. Where it does not stand, `errors-5xx` are it.
     """
 
     requests: int = 0
@@ -44,6 +49,8 @@ class Look(Value, frozen=True):
 
     def tallies(self, metric: str) -> tuple[Tally, Tally] | None:
         """A metric's counts on the stable side and on the canary, or None where it was not counted."""
+        if metric == ERROR_RATE and metric not in self.canary.bad:
+            metric = "errors-5xx"
         if all(metric not in side.bad and metric not in side.of for side in (self.base, self.canary)):
             return None
         return _tally(self.base, metric), _tally(self.canary, metric)

@@ -36,6 +36,7 @@ class Connection(asyncio.Protocol):
         """Send a request; its answer fails with Unavailable if the connection breaks."""
         self.silent = True
         self._fed = 0
+        self._begin_message()  # the connection may end before an answer begins, and the last one is over
         answer = self._answer = asyncio.get_running_loop().create_future()
         if self.alive:
             self._transport.write(request)
@@ -55,6 +56,9 @@ class Connection(asyncio.Protocol):
         self.alive = True
 
     def data_received(self, data: bytes) -> None:
+        if self._answer is None:
+            self._close()  # nothing was asked
+            return
         self.silent = False
         self._fed += len(data)
         try:
@@ -64,7 +68,7 @@ class Connection(asyncio.Protocol):
         except httptools.HttpParserError:
             self._fail("the answer is not HTTP")
         else:
-            if self._answer is not None and not self._has_head and self._fed > _MOST_HEAD_BYTES:
+            if not self._has_head and self._fed > _MOST_HEAD_BYTES:
                 self._fail(f"the head of the answer is over {_MOST_HEAD_BYTES} bytes")
 
     def eof_received(self) -> bool:

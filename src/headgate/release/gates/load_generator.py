@@ -58,7 +58,11 @@ async def generate(plan: LoadPlan) -> Tally:
     target = target_of(plan.url)
     request = request_bytes("GET", target, plan.headers)
     context = tls_of(target)
-    first = await connect(target, target.host, Connection(0), context)
+    try:
+        async with asyncio.timeout(plan.answer_s):
+            first = await connect(target, target.host, Connection(0), context)
+    except TimeoutError as error:
+        raise Unavailable(f"{target.origin}: no connection within {plan.answer_s:g} s") from error
     # The name is looked up once: a load test is no test of the resolver.
     generator = _Generator(plan, target, request, first.peer, context)
     generator.idle.append(first)

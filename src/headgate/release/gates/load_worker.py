@@ -3,7 +3,9 @@
 A LoadPlan comes as JSON on stdin; the last line of stdout is the Tally, or what went wrong.
 """
 
+import ctypes
 import resource
+import signal
 import sys
 from typing import Final
 
@@ -15,10 +17,13 @@ from headgate.release.gates.load_generator import LoadPlan, generate
 
 EX_REFUSED: Final = 65
 EX_UNAVAILABLE: Final = 69
+_PR_SET_PDEATHSIG: Final = 1  # linux/prctl.h
 _OTHER_FILES: Final = 64  # open besides the connections
 
 
 def main() -> int:
+    # Nobody else would end the load, were our parent killed.
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     plan = msgspec.json.decode(sys.stdin.buffer.read(), type=LoadPlan)
     plan = msgspec.structs.replace(plan, most_at_once=_allow_files(plan.most_at_once))
     try:

@@ -68,8 +68,8 @@ def run_process(
             why = error.strerror if isinstance(error, OSError) else str(error)
             raise Refused(f"the command cannot be started in {folder or '.'}: {why}") from error
         stack.enter_context(process)
-        follower = stack.enter_context(_Follower(process))
         stack.callback(_signal_group, process, signal.SIGKILL)
+        follower = stack.enter_context(_Follower(process))
         # While the process is not waited for, its id, and so the group's, is nobody else's.
         exited = follower.follow(time.monotonic() + timeout_s, cancelled)
         if not exited and grace_s > 0:

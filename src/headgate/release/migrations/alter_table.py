@@ -11,6 +11,7 @@ from headgate.release.migrations.findings import (
     REDEFAULTED,
     RENAMED,
     RETYPED,
+    UNCERTAIN,
     Added,
     Finding,
 )
@@ -42,7 +43,9 @@ def of_alter_table(reader: Reader, added: Added) -> Iterator[Finding]:
     reader.take("*")
     for action in parts(reader.rest):
         found = list(_of_action(Reader(action), table, added))
-        if not added.has_table(table):
+        if found and added.may_have_table(table):
+            yield UNCERTAIN
+        elif not added.has_relation(table):
             yield from found
 
 
@@ -50,7 +53,7 @@ def _of_action(reader: Reader, table: str, added: Added) -> Iterator[Finding]:
     if reader.take("ADD"):
         yield from _of_add(reader, table, added)
     elif reader.take("DROP"):
-        is_column = reader.take("COLUMN") or not reader.rest or reader.rest[0].text not in _DROPPED
+        is_column = reader.take("COLUMN") or not any(reader.sees(word) for word in _DROPPED)
         reader.take("IF", "EXISTS")
         if not (is_column and added.has_column(table, reader.name())):
             yield GONE
@@ -70,10 +73,8 @@ def _of_action(reader: Reader, table: str, added: Added) -> Iterator[Finding]:
 
 def _of_add(reader: Reader, table: str, added: Added) -> Iterator[Finding]:
     if reader.take("COLUMN"):
-        reader.take("IF", "NOT", "EXISTS")
         yield from _of_columns(reader, table, added)
         return
-    reader.take("IF", "NOT", "EXISTS")
     if reader.sees("PARTITION") or _is_index(reader.rest):
         return
     if any(reader.sees(word) for word in _CONSTRAINTS):
@@ -113,13 +114,14 @@ def _of_columns(reader: Reader, table: str, added: Added) -> Iterator[Finding]:
         for part in parts(first_brackets(reader.rest)):
             yield from _of_add(Reader(part), table, added)
         return
+    is_certain = not reader.take("IF", "NOT", "EXISTS")
     column = reader.name()
     definition = reader.rest
     words = words_of(outside_brackets(definition))
     default = _default(words)
     is_generated = not _GENERATED.isdisjoint(words)
     has_default = is_generated or (bool(default) and default[0] != "NULL")
-    added.add_column(table, column, has_default=has_default)
+    added.add_column(table, column, has_default=has_default, is_certain=is_certain)
     # A check that it IS NOT NULL, in brackets, is one as well.
     if has(definition, "NOT", "NULL") and not has_default:
         yield NEEDED
@@ -146,11 +148,11 @@ def _of_alter_column(reader: Reader, table: str, added: Added) -> Iterator[Findi
         if not is_ours or added.has_default(table, column):
             yield NEEDED
     elif reader.take("SET", "NOT", "NULL"):
-        if not added.has_default(table, column):
+        if not (is_ours and added.has_default(table, column)):
             yield NEEDED
     elif reader.take("SET", "DEFAULT"):
         if is_ours:
-            added.add_column(table, column, has_default=not reader.sees("NULL"))
+            added.set_default(table, column, has_default=not reader.sees("NULL"))
         else:
             yield REDEFAULTED
     elif reader.take("TYPE") or reader.take("SET", "DATA", "TYPE"):

@@ -44,23 +44,44 @@ HIDDEN: Final = Finding(
 )
 
 
+UNCERTAIN: Final = Finding(
+    why="with IF NOT EXISTS the table may be an old one", instead="create it without, or with all that it has"
+)
+
+
 class Added:
-    """What the file has added so far: the old version does not know it, so it may still be changed."""
+    """What the file has added so far: the old version does not know it, so it may still be changed.
+
+    What was added IF NOT EXISTS may be older than the file. Such a column may be filled, and be of a key, but no more.
+    """
 
     def __init__(self) -> None:
-        self._tables: set[str] = set()
-        self._columns: dict[tuple[str, str], bool] = {}
+        self._relations: set[str] = set()  # tables, views and sequences, which share their names
+        self._uncertain: set[str] = set()
+        self._columns: dict[tuple[str, str], bool] = {}  # whether the old version's rows have a value in it
+        self._uncertain_columns: set[tuple[str, str]] = set()
 
-    def add_table(self, table: str) -> None:
-        self._tables.add(table)
+    def add_relation(self, name: str, *, is_certain: bool) -> None:
+        (self._relations if is_certain else self._uncertain).add(name)
 
-    def add_column(self, table: str, column: str, *, has_default: bool) -> None:
+    def add_column(self, table: str, column: str, *, has_default: bool, is_certain: bool) -> None:
+        self._columns[table, column] = has_default
+        if not is_certain:
+            self._uncertain_columns.add((table, column))
+
+    def set_default(self, table: str, column: str, *, has_default: bool) -> None:
         self._columns[table, column] = has_default
 
-    def has_table(self, table: str) -> bool:
-        return table in self._tables
+    def has_relation(self, name: str) -> bool:
+        return name in self._relations
+
+    def may_have_table(self, table: str) -> bool:
+        return table in self._uncertain
 
     def has_column(self, table: str, column: str) -> bool:
+        return self.may_fill(table, column) and (table, column) not in self._uncertain_columns
+
+    def may_fill(self, table: str, column: str) -> bool:
         return (table, column) in self._columns
 
     def has_default(self, table: str, column: str) -> bool:

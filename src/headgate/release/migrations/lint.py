@@ -18,6 +18,7 @@ from headgate.release.migrations.findings import (
     RENAMED,
     REPLACED,
     REVOKED,
+    UNCERTAIN,
     Added,
     Finding,
 )
@@ -65,14 +66,15 @@ def _of_create(reader: Reader, added: Added) -> Iterator[Finding]:
     reader.skip(_ADJECTIVES)
     kind = reader.word()
     if kind in {"ALGORITHM", "DEFINER", "SQL"}:  # MySQL says these of a view or routine before its kind
-        kind = next((word for word in words_of(reader.rest) if word in _DEFINED), "")
+        while not reader.ended and (kind := reader.word()) not in _DEFINED:
+            pass
     if kind not in _CREATED:
         yield CHANGED
     elif replaces:
         yield REPLACED
-    if kind == "TABLE":
-        reader.take("IF", "NOT", "EXISTS")
-        added.add_table(reader.name())
+    if kind in _RELATIONS:
+        is_new = not (reader.take("IF", "NOT", "EXISTS") or replaces)
+        added.add_relation(reader.name(), is_certain=is_new)
     elif kind == "INDEX" and is_unique:
         yield from _of_unique_index(reader, added)
 
@@ -86,51 +88,57 @@ _CREATED: Final = _DEFINED | {
     "AGGREGATE", "COLLATION", "DATABASE", "DOMAIN", "EXTENSION", "INDEX", "ROLE", "SCHEMA", "SEQUENCE", "STATISTICS",
     "TABLE", "TYPE", "USER",
 }  # fmt: skip
+_RELATIONS: Final = {"SEQUENCE", "TABLE", "VIEW"}
 
 
 def _of_unique_index(reader: Reader, added: Added) -> Iterator[Finding]:
-    while reader.rest and not reader.sees("ON"):
+    while not reader.ended and not reader.sees("ON"):
         reader.word()
     reader.take("ON")
     reader.take("ONLY")
     table = reader.name()
-    if not (added.has_table(table) or is_free_key(reader.rest, table, added)):
-        yield NARROWED
+    if not (added.has_relation(table) or is_free_key(reader.rest, table, added)):
+        yield UNCERTAIN if added.may_have_table(table) else NARROWED
 
 
 def _of_alter(reader: Reader, added: Added) -> Iterator[Finding]:
     reader.skip({"IGNORE", "ONLINE"})
     if reader.take("TABLE"):
         yield from of_alter_table(reader, added)
+    elif reader.take("SEQUENCE") or reader.take("VIEW") or reader.take("MATERIALIZED", "VIEW"):
+        yield from _of_alter_relation(reader, added)
     elif has(reader.rest, "RENAME") or has(reader.rest, "SET", "SCHEMA"):
         yield RENAMED
-    elif not (
-        (reader.sees("TYPE") and has(reader.rest, "ADD", "VALUE"))
-        or (reader.sees("SEQUENCE") and has(reader.rest, "OWNED", "BY"))
-        or reader.sees("DEFAULT", "PRIVILEGES")
-    ):
+    elif not ((reader.sees("TYPE") and has(reader.rest, "ADD", "VALUE")) or reader.sees("DEFAULT", "PRIVILEGES")):
         yield CHANGED
+
+
+def _of_alter_relation(reader: Reader, added: Added) -> Iterator[Finding]:
+    reader.take("IF", "EXISTS")
+    if added.has_relation(reader.name()) or reader.sees("OWNED", "BY"):
+        return
+    yield RENAMED if reader.sees("RENAME") or reader.sees("SET", "SCHEMA") else CHANGED
 
 
 def _of_drop(reader: Reader, added: Added) -> Iterator[Finding]:
     reader.take("TEMPORARY")
     is_table = reader.take("TABLE")
     reader.take("IF", "EXISTS")
-    if not (is_table and added.has_table(reader.name())) or has(reader.rest, ","):
+    if not (is_table and added.has_relation(reader.name())) or has(reader.rest, ","):
         yield GONE
 
 
 def _of_truncate(reader: Reader, added: Added) -> Iterator[Finding]:
     reader.take("TABLE")
     reader.take("ONLY")
-    if not added.has_table(reader.name()) or has(reader.rest, ","):
+    if not added.has_relation(reader.name()) or has(reader.rest, ","):
         yield EMPTIED
 
 
 def _of_delete(reader: Reader, added: Added) -> Iterator[Finding]:
     reader.skip({"FROM", "ONLY"})
     table = reader.name()
-    if not (added.has_table(table) or table in _BOOKKEEPING):
+    if not (added.has_relation(table) or table in _BOOKKEEPING):
         yield EMPTIED
 
 
@@ -138,27 +146,27 @@ def _of_insert(reader: Reader, added: Added) -> Iterator[Finding]:
     overwrites = (
         has(reader.rest, "DO", "UPDATE") or has(reader.rest, "KEY", "UPDATE") or has(reader.rest, "OR", "REPLACE")
     )
-    while reader.rest and not reader.take("INTO"):
+    while not reader.ended and not reader.take("INTO"):
         reader.word()
     table = reader.name()
-    if overwrites and not (added.has_table(table) or table in _BOOKKEEPING):
+    if overwrites and not (added.has_relation(table) or table in _BOOKKEEPING):
         yield OVERWRITTEN
 
 
 def _of_update(reader: Reader, added: Added) -> Iterator[Finding]:
     reader.skip({"ONLY", "LOW_PRIORITY", "IGNORE"})
     table = reader.name()
-    if added.has_table(table) or table in _BOOKKEEPING:
+    if added.has_relation(table) or table in _BOOKKEEPING:
         return
     if has(before(reader.rest, "SET"), "JOIN") or has(before(reader.rest, "SET"), ","):
         yield OVERWRITTEN  # which of the tables a column is of cannot be told for sure
         return
-    while reader.rest and not reader.take("SET"):
+    while not reader.ended and not reader.take("SET"):
         reader.word()
     for assignment in parts(before(reader.rest, "FROM", "LIMIT", "ORDER", "RETURNING", "WHERE")):
         target = Reader(assignment)
         columns = names(first_brackets(assignment)) if target.sees("(") else [target.name()]
-        if not all(added.has_column(table, column) for column in columns):
+        if not all(added.may_fill(table, column) for column in columns):
             yield OVERWRITTEN
             return
 

@@ -1,6 +1,6 @@
 """Reads along the tokens of a statement."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from headgate.release.migrations.sql import Token
 
@@ -11,12 +11,16 @@ class Reader:
         self._at = 0
 
     @property
+    def ended(self) -> bool:
+        return self._at >= len(self._tokens)
+
+    @property
     def rest(self) -> Sequence[Token]:
         return self._tokens[self._at :]
 
     def sees(self, *words: str) -> bool:
         """Whether these come next."""
-        return words_of(self.rest[: len(words)]) == list(words)
+        return words_of(self._tokens[self._at : self._at + len(words)]) == list(words)
 
     def take(self, *words: str) -> bool:
         """Go past these, if they come next."""
@@ -25,27 +29,27 @@ class Reader:
         self._at += len(words)
         return True
 
-    def skip(self, words: Iterable[str]) -> None:
+    def skip(self, words: Collection[str]) -> None:
         """Go past any of these, as many as come."""
-        wanted = set(words)
-        while self.rest and words_of(self.rest[:1])[0] in wanted:
+        while any(self.sees(word) for word in words):
             self._at += 1
 
     def word(self) -> str:
         """The next token as a word, and go past it; "" if it is none."""
-        found = words_of(self.rest[:1])
+        if self.ended:
+            return ""
+        (word,) = words_of(self._tokens[self._at : self._at + 1])
         self._at += 1
-        return found[0] if found else ""
+        return word
 
     def name(self) -> str:
         """A name, and go past it: the last part of a qualified one."""
         name = ""
-        while self.rest and (part := self.rest[0].name):
+        while not self.ended and (part := self._tokens[self._at].name):
             name = part
             self._at += 1
-            if not (self.rest and self.rest[0].text == "." and self.rest[0].kind == "sign"):
+            if not self.take("."):
                 break
-            self._at += 1
         return name
 
 

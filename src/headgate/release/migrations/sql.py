@@ -23,6 +23,7 @@ _PARTS: Final = re.compile(
   | (?P<executed_end>\*/)
   | (?P<block>/\*.*?\*/)
   | (?P<dollar>\$(?P<tag>(?:[^\W\d]\w*)?)\$.*?\$(?P=tag)\$)
+  | (?P<dollar_open>\$(?:[^\W\d]\w*)?\$)
   | (?P<escaped>[eE]'(?:[^'\\]|''|\\.)*')          # backslashes escape in it
   | (?P<string>(?:[bBxXnN]|[uU]&)?'(?:[^']|'')*')
   | (?P<quoted>"(?:[^"]|"")*"|`(?:[^`]|``)*`)
@@ -142,6 +143,8 @@ def _tokens(sql: str) -> Iterator[tuple[Token, int, int]]:
                 yield Token(kind="number", text=text, line=line), part.start(), part.end()
             case "word":
                 yield Token(kind="word", text=text.upper(), line=line), part.start(), part.end()
+            case "dollar_open":
+                raise Unreadable(line, "a string in dollar quotes has no end")
             case _:
                 if text in {"'", '"', "`"} or sql.startswith("/*", part.start()):
                     raise Unreadable(line, "a string or comment has no end")

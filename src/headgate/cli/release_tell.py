@@ -1,0 +1,152 @@
+"""`headgate release`: look at releases, and tell them what a person decides."""
+
+import time
+from collections.abc import Iterator
+from typing import Annotated, Any, Final
+
+import typer
+
+from headgate.cli.release_options import (
+    Actor,
+    AsJson,
+    Endpoint,
+    Name,
+    Reason,
+    State,
+    app,
+    printed,
+    releases_of,
+    user,
+)
+from headgate.cli.release_view import print_event, print_list, print_report
+from headgate.cli.release_watch import watch_until_over
+from headgate.client.releases import ReleasesApi
+
+_POLL_S: Final = 1.0
+
+
+@app.command("list")
+def list_releases(
+    state: State = None, endpoint_url: Endpoint = None, as_json: AsJson = False, *, context: typer.Context
+) -> None:
+    """List all releases, the newest first."""
+    with releases_of(context, state, endpoint_url) as releases:
+        printed({"releases": releases.all()}, as_json, print_list)
+
+
+@app.command()
+def show(
+    context: typer.Context, name: Name, state: State = None, endpoint_url: Endpoint = None, as_json: AsJson = False
+) -> None:
+    """Show one release: its steps, and the evidence against its threshold."""
+    with releases_of(context, state, endpoint_url) as releases:
+        printed(releases.show(name), as_json, print_report)
+
+
+@app.command()
+def watch(
+    context: typer.Context, name: Name, state: State = None, endpoint_url: Endpoint = None, as_json: AsJson = False
+) -> None:
+    """Show a release live until it ends. Exit status as of `run`; with --json a line for each event."""
+    with releases_of(context, state, endpoint_url) as releases:
+        raise SystemExit(watch_until_over(releases, name, as_json))
+
+
+@app.command()
+def history(
+    context: typer.Context, name: Name, state: State = None, endpoint_url: Endpoint = None, as_json: AsJson = False
+) -> None:
+    """Print a release's journal: who, or which evidence, decided what, and what was seen."""
+    with releases_of(context, state, endpoint_url) as releases:
+        for event in _events(releases, name):
+            printed(event, as_json, print_event)
+
+
+def _telling(verb: str, text: str) -> None:
+    def tell(
+        context: typer.Context,
+        name: Name,
+        reason: Reason = "",
+        region: Annotated[str | None, typer.Option(help="Of one region alone.")] = None,
+        actor: Actor = None,
+        state: State = None,
+        endpoint_url: Endpoint = None,
+        as_json: AsJson = False,
+    ) -> None:
+        with releases_of(context, state, endpoint_url) as releases:
+            releases.command(name, verb, actor or user(), reason, region)
+            printed({"release": name, "told": verb}, as_json, lambda _: print(f"{name}: {verb}"))
+
+    tell.__doc__ = text
+    app.command(verb)(tell)
+
+
+_telling("approve", "Say yes to what the release waits for.")
+_telling("reject", "Say no to it: the release is rolled back.")
+_telling("pause", "Raise no weight until it is resumed. Evidence may still roll it back.")
+_telling("resume", "Go on: after a pause, or, after a drift, by putting back what the release wants.")
+_telling("abort", "Roll the release back now.")
+_telling("promote", "Go on in spite of evidence that is not there.")
+
+
+@app.command()
+def retry(
+    context: typer.Context,
+    name: Name,
+    actor: Actor = None,
+    state: State = None,
+    endpoint_url: Endpoint = None,
+    as_json: AsJson = False,
+) -> None:
+    """Run a release that was rolled back once more: the same file and code, as another attempt."""
+    with releases_of(context, state, endpoint_url) as releases:
+        releases.retry(name, actor or user())
+        printed({"release": name, "told": "retry"}, as_json, lambda _: print(f"{name}: another attempt is started"))
+
+
+@app.command()
+def rollback(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(help="The release to undo, with all that came after it.", metavar="NAME")],
+    reason: Reason = "",
+    actor: Actor = None,
+    state: State = None,
+    endpoint_url: Endpoint = None,
+    as_json: AsJson = False,
+) -> None:
+    """Bring back what was served before a release. Later releases of the same stage are undone first."""
+    with releases_of(context, state, endpoint_url) as releases:
+        undone = []
+        for each in _newer_of_the_same(releases, name):
+            releases.command(each, "rollback", actor or user(), reason)
+            undone.append(each)
+            if each != name:
+                _wait_until_over(releases, each)
+        printed({"rollback": undone}, as_json, lambda _: print(f"rolling back {', then '.join(undone)}"))
+
+
+def _events(releases: ReleasesApi, name: str) -> Iterator[dict[str, Any]]:
+    number = 0
+    while events := releases.history(name, number):
+        yield from events
+        number = events[-1]["number"]
+
+
+def _newer_of_the_same(releases: ReleasesApi, name: str) -> list[str]:
+    """The releases to undo, the newest first, down to the one that is named."""
+    all_releases = releases.all()
+    mine = next((each for each in all_releases if each["release"] == name), None)
+    if mine is None:
+        return [name]  # the refusal says what there is
+    return [
+        each["release"]
+        for each in all_releases
+        if each["createdAt"] >= mine["createdAt"]
+        and (each.get("api"), each.get("stage")) == (mine.get("api"), mine.get("stage"))
+        and (each["release"] == name or each.get("phase") == "promoted")
+    ]
+
+
+def _wait_until_over(releases: ReleasesApi, name: str) -> None:
+    while releases.show(name)["phase"] != "rolled-back":
+        time.sleep(_POLL_S)

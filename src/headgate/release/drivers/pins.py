@@ -1,0 +1,182 @@
+"""Functions that move with their side: a request on the canary side runs the new versions, on the stable side the old.
+
+Headgate's canary settings pin what an alias means on a side. AWS has no such thing: there the integrations must name
+the alias by a stage variable, and the release points that variable at an alias of its own, `headgate-{alias}`.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Any, Final, Protocol
+
+from headgate.model.release import Release
+from headgate.release.drift import alias_key
+from headgate.release.drivers.calls import Clients, calling
+from headgate.release.events import AliasTarget
+from headgate.release.failures import Refused
+
+PREFIX: Final = "headgate-"
+_NAMED: Final = re.compile(r":function:([^:/]+)(?::([^/]+))?/invocations")
+_VARIABLE: Final = re.compile(r"\$\{stageVariables\.([A-Za-z0-9_]+)\}")
+
+
+class Pins(Protocol):
+    """What a side's functions are, as canary extensions and variable overrides. All raise Refused and Unavailable."""
+
+    def problems(self) -> list[str]: ...
+
+    def canary(self, versions: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
+        """Make the canary side mean these versions: extensions by path, and variable overrides."""
+        ...
+
+    def base(self, versions: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
+        """The same of the base side: extensions by path, and variables."""
+        ...
+
+    def settled(self, versions: Mapping[str, str]) -> dict[str, str]:
+        """Once the aliases have moved: the variables that name them again."""
+        ...
+
+    def clear(self) -> None:
+        """Nothing of it is used any more."""
+        ...
+
+
+class NativePins:
+    """Headgate: pins in the canary settings, gone with them."""
+
+    def __init__(self, release: Release, clients: Clients, api_id: str) -> None:
+        self._changes = release.change.functions
+        self._clients = clients
+        self._api_id = api_id
+
+    def problems(self) -> list[str]:
+        """An integration that names the function alone, or a version, would go on running what it names."""
+        named = integrations_of(self._clients, self._api_id)
+        return [
+            f"{where} calls function {function}{f':{qualifier}' if qualifier else ''}: end its URI in "
+            f":{function}:{change.alias}/invocations, so that the function can move with its side"
+            for function, change in self._changes.items()
+            for where, qualifier in named.get(function, ())
+            if qualifier != change.alias and not _VARIABLE.fullmatch(qualifier)
+        ] + [_not_called(function) for function in self._changes if function not in named]
+
+    def canary(self, versions: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
+        return self._pinned("functionVersions", versions), {}
+
+    def base(self, versions: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
+        return self._pinned("baseFunctionVersions", versions), {}
+
+    def settled(self, versions: Mapping[str, str]) -> dict[str, str]:  # noqa: ARG002 - the protocol's
+        return {}
+
+    def clear(self) -> None:
+        pass
+
+    def _pinned(self, which: str, versions: Mapping[str, str]) -> dict[str, str]:
+        return {
+            f"{which}/{alias_key(function, self._changes[function].alias)}": version
+            for function, version in versions.items()
+        }
+
+
+class AliasPins:
+    """AWS: a second alias of each function, and the stage variable that names the alias."""
+
+    def __init__(self, release: Release, clients: Clients, api_id: str) -> None:
+        self._changes = release.change.functions
+        self._clients = clients
+        self._api_id = api_id
+        self._variables: dict[str, str] | None = None  # by function
+
+    def problems(self) -> list[str]:
+        named = self._integrations()
+        found = [_not_called(function) for function in self._changes if function not in named]
+        for function, change in self._changes.items():
+            uses = named.get(function, [])
+            for where, qualifier in uses:
+                if not _VARIABLE.fullmatch(qualifier):
+                    found.append(
+                        f"{where} calls function {function}{f':{qualifier}' if qualifier else ''} by name: end its "
+                        f"URI in :{function}:${{stageVariables.{function.replace('-', '_')}_alias}}/invocations and "
+                        f"set that variable to {change.alias}, so that the function can move with its side"
+                    )
+        return found
+
+    def canary(self, versions: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
+        for function, version in versions.items():
+            self._put_alias(function, version)
+        return {}, {self._variable(function): PREFIX + self._changes[function].alias for function in versions}
+
+    def base(self, versions: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
+        return self.canary(versions)
+
+    def settled(self, versions: Mapping[str, str]) -> dict[str, str]:
+        return {self._variable(function): self._changes[function].alias for function in versions}
+
+    def clear(self) -> None:
+        for function, change in self._changes.items():
+            with calling(f"deleting alias {function}:{PREFIX}{change.alias}"):
+                self._clients.lambda_.delete_alias(FunctionName=function, Name=PREFIX + change.alias)
+
+    def _put_alias(self, function: str, version: str) -> None:
+        client, name = self._clients.lambda_, PREFIX + self._changes[function].alias
+        with calling(f"alias {function}:{name}"):
+            try:
+                client.update_alias(FunctionName=function, Name=name, FunctionVersion=version)
+            except client.exceptions.ResourceNotFoundException:
+                client.create_alias(FunctionName=function, Name=name, FunctionVersion=version)
+            self._permit(function, name)
+
+    def _permit(self, function: str, alias: str) -> None:
+        """Permissions are an alias's own: those of the alias that it stands for are granted to it too."""
+        client = self._clients.lambda_
+        try:
+            client.add_permission(
+                FunctionName=function,
+                Qualifier=alias,
+                StatementId="headgate-release",
+                Action="lambda:InvokeFunction",
+                Principal="apigateway.amazonaws.com",
+            )
+        except client.exceptions.ResourceConflictException:
+            return  # it has it
+
+    def _variable(self, function: str) -> str:
+        if self._variables is None:
+            self._integrations()
+        if function not in (self._variables or {}):
+            raise Refused(f"no stage variable names the alias of function {function}")
+        return (self._variables or {})[function]
+
+    def _integrations(self) -> dict[str, list[tuple[str, str]]]:
+        named = integrations_of(self._clients, self._api_id)
+        self._variables = {
+            function: found[1]
+            for function, uses in named.items()
+            for _, qualifier in uses
+            if (found := _VARIABLE.fullmatch(qualifier)) is not None
+        }
+        return named
+
+
+def integrations_of(clients: Clients, api_id: str) -> dict[str, list[tuple[str, str]]]:
+    """Function -> where it is called, and by which qualifier, as the resources stand. Raises as `calling` does."""
+    named: dict[str, list[tuple[str, str]]] = {}
+    with calling(f"reading the resources of API {api_id}"):
+        pages = clients.apigateway.get_paginator("get_resources").paginate(restApiId=api_id, embed=["methods"])
+        resources: list[Any] = [each for page in pages for each in page["items"]]
+    for resource in resources:
+        for verb, method in resource.get("resourceMethods", {}).items():
+            found = _NAMED.search(method.get("methodIntegration", {}).get("uri", ""))
+            if found is not None:
+                named.setdefault(found[1], []).append((f"{verb} {resource['path']}", found[2] or ""))
+    return named
+
+
+def _not_called(function: str) -> str:
+    return f"no integration of the API calls function {function}; leave it out of change.functions"
+
+
+def all_versions(aliases: Mapping[str, AliasTarget]) -> dict[str, str]:
+    """By function, of a snapshot's aliases."""
+    return {key.partition(":")[0]: target.version for key, target in aliases.items()}

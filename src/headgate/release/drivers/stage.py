@@ -1,0 +1,300 @@
+"""Strategies canary and all-at-once: one stage, its canary beside it."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+from headgate.model.release import Release
+from headgate.release.drift import variables_of_change
+from headgate.release.drivers.alarms import alarm_problems, alarm_states
+from headgate.release.drivers.calls import Clients, calling
+from headgate.release.drivers.functions import ReleaseFunctions
+from headgate.release.drivers.pins import AliasPins, NativePins, Pins, all_versions
+from headgate.release.drivers.stage_patches import (
+    CANARY,
+    Patch,
+    canary_patches,
+    percent_text,
+    promotion_patches,
+    replaced,
+    stage_patches,
+    without_canary,
+)
+from headgate.release.events import Snapshot
+from headgate.release.failures import Refused, Unavailable
+from headgate.release.rollout import Track
+from headgate.release.seen import CanarySeen, StageSeen, Target
+
+if TYPE_CHECKING:
+    from mypy_boto3_apigateway import APIGatewayClient
+
+_DEPLOYMENTS_READ: Final = 500
+
+
+class StageDriver:
+    """See `driver.Driver`."""
+
+    def __init__(self, release: Release, clients: Clients) -> None:
+        self._release = release
+        self._clients = clients
+        self._functions = ReleaseFunctions(release, clients)
+        self._pins_found: Pins | None = None
+        self._api_id_found: str | None = None
+
+    @property
+    def api_id(self) -> str:
+        """The API of the file, which names it or gives its id. Raises Refused and Unavailable."""
+        if self._api_id_found is None:
+            self._api_id_found = find_api(self._gateway, self._release.api or "")
+        return self._api_id_found
+
+    @property
+    def stage_name(self) -> str:
+        return self._release.stage or ""
+
+    @property
+    def checked_stage(self) -> str:
+        """The stage that the change can be asked at before it has all traffic."""
+        return self.stage_name
+
+    def access_log(self) -> dict[str, str]:
+        """The stage's accessLogSettings as they are now; {} for none. Raises Refused and Unavailable."""
+        with calling(f"reading stage {self.stage_name} of API {self._release.api}"):
+            stage = self._gateway.get_stage(restApiId=self.api_id, stageName=self.stage_name)
+        return {name: str(value) for name, value in stage.get("accessLogSettings", {}).items()}
+
+    def problems(self) -> list[str]:
+        stage = self._stage()
+        release = self._release
+        found = []
+        if stage.canary is not None and release.strategy == "canary":
+            found.append(
+                f"stage {self.stage_name} has a canary already, deployment {stage.canary.deployment_id} with "
+                f"{stage.canary.percent:g} % of the traffic: promote it or remove it first"
+            )
+        found += [
+            f"stage {self.stage_name} has no variable {name}, which the release requires: set it on the stage, "
+            "or in change.variables"
+            for name in release.require.variables
+            if name not in stage.variables and name not in release.change.variables
+        ]
+        if release.change.deployment not in {None, "current"}:
+            with calling(f"deployment {release.change.deployment}"):
+                try:
+                    self._gateway.get_deployment(restApiId=self.api_id, deploymentId=release.change.deployment or "")
+                except self._gateway.exceptions.NotFoundException:
+                    found.append(f"API {self.api_id} has no deployment {release.change.deployment}")
+        if not self._clients.is_headgate:
+            found += [
+                f"{name} is a feature of Headgate's gateway, which {self._clients.endpoint_url or 'AWS'} has not: "
+                "leave it out of the file"
+                for name in ("mirror", "route", "sticky")
+                if getattr(release, name) is not None
+            ]
+        found += self._functions.problems()
+        if release.change.functions:
+            found += self._pins.problems()
+        return found + alarm_problems(self._clients, release.analysis.alarms)
+
+    def read(self) -> Target:
+        return Target(
+            stage=self._stage(),
+            aliases=self._functions.aliases(),
+            alarms=alarm_states(self._clients, self._release.analysis.alarms),
+        )
+
+    def snapshot(self) -> Snapshot:
+        stage = self._stage()
+        return Snapshot(deployment_id=stage.deployment_id, variables=stage.variables, aliases=self._functions.aliases())
+
+    def publish(self, function: str, code: bytes) -> str:
+        return self._functions.publish(function, code)
+
+    def deploy(self, key: str) -> str:
+        """Deployments have no idempotency token: the key stands in the description, and is looked for first."""
+        description = f"headgate release {key}"
+        with calling(f"deploying API {self.api_id}"):
+            pages = self._gateway.get_paginator("get_deployments").paginate(
+                restApiId=self.api_id, PaginationConfig={"MaxItems": _DEPLOYMENTS_READ, "PageSize": 500}
+            )
+            for page in pages:
+                for each in page["items"]:
+                    if each.get("description") == description:
+                        return each["id"]
+            return self._gateway.create_deployment(restApiId=self.api_id, description=description)["id"]
+
+    def shift(self, track: Track, percent: float) -> None:
+        before, deployment_id = _before(track), self._deployment_of(track)
+        extensions, overrides = self._pins.canary(track.versions) if track.versions else ({}, {})
+        overrides = {**self._release.change.variables, **overrides}
+        answer = self._update(
+            f"shifting to {percent:g} %",
+            canary_patches(deployment_id, percent, overrides, {**self._canary_features(), **extensions}),
+        )
+        canary = answer.canary
+        if canary is None or canary.percent != percent or canary.deployment_id != deployment_id:
+            raise Unavailable(f"stage {self.stage_name} reads back {canary}, not {percent:g} % to {deployment_id}")
+        if answer.deployment_id != before.deployment_id:
+            raise Unavailable(f"stage {self.stage_name} serves {answer.deployment_id}, not {before.deployment_id}")
+
+    def promote(self, track: Track, part: str) -> None:
+        match part:
+            case "traffic" if self._release.strategy == "canary":
+                self._promote_canary(track)
+            case "traffic":
+                before = _before(track)
+                self.serve(self._deployment_of(track), variables_of_change(self._release, before), track.versions)
+            case "aliases":
+                self._functions.move(track.versions)
+            case "clean":
+                self._settle(track.versions)
+            case _:
+                raise Refused(f"a stage has no part {part!r} to promote")
+
+    def undo(self, track: Track, part: str, *, promoted: bool) -> None:
+        before = _before(track)
+        old = all_versions(before.aliases) if self._release.change.functions else {}
+        match part:
+            case "traffic" if not promoted:
+                stage = self._stage()
+                if stage.canary is not None and stage.canary.percent:
+                    self._update("taking the traffic back", [replaced(f"{CANARY}/percentTraffic", "0.0")])
+            case "traffic":
+                self.serve(before.deployment_id or "", before.variables, old)
+            case "aliases":
+                self._functions.restore(before.aliases)
+            case "clean" if not promoted:
+                self.remove_canary()
+                if self._release.change.functions:
+                    self._pins.clear()
+            case "clean":
+                self._settle(old)
+            case _:
+                raise Refused(f"a stage has no part {part!r} to roll back")
+
+    @property
+    def _gateway(self) -> "APIGatewayClient":
+        return self._clients.apigateway
+
+    @property
+    def _pins(self) -> Pins:
+        if self._pins_found is None:
+            native = self._clients.is_headgate
+            kind = NativePins if native else AliasPins
+            self._pins_found = kind(self._release, self._clients, self.api_id)
+        return self._pins_found
+
+    def _deployment_of(self, track: Track) -> str:
+        return track.deployment_id or _before(track).deployment_id or ""
+
+    def _canary_features(self) -> dict[str, str]:
+        """What only Headgate's gateway has, as paths below /canarySettings."""
+        release, features = self._release, {}
+        if release.mirror is not None:
+            features["mirrorPercent"] = percent_text(release.mirror.percent)
+            features["mirrorCompare"] = str(release.mirror.compare).lower()
+        if release.route is not None:
+            features["routeHeader"] = release.route.header
+        if release.sticky is not None:
+            features["stickyHeader"] = release.sticky.header or f"cookie:{release.sticky.cookie}"
+        return features
+
+    def _promote_canary(self, track: Track) -> None:
+        stage = self._stage()
+        if stage.canary is None:
+            if stage.deployment_id == self._deployment_of(track):
+                return  # done, before a crash
+            raise Refused(f"the canary of stage {self.stage_name} is gone")
+        extensions, variables = self._pins.base(track.versions) if track.versions else ({}, {})
+        overrides = {**self._release.change.variables, **variables}
+        answer = self._update(
+            "promoting",
+            [
+                *(replaced(f"{CANARY}/{path}", version) for path, version in sorted(extensions.items())),
+                *promotion_patches(overrides),
+            ],
+        )
+        if answer.deployment_id != self._deployment_of(track):
+            raise Unavailable(f"stage {self.stage_name} reads back deployment {answer.deployment_id}")
+
+    def serve(self, deployment_id: str, variables: Mapping[str, str], versions: Mapping[str, str]) -> None:
+        """Everybody gets this, from one call on: deployment, variables and functions as one."""
+        stage = self._stage()
+        extensions, named = self._pins.base(versions) if versions else ({}, {})
+        patches = stage_patches(stage, deployment_id, {**variables, **named})
+        if stage.canary is not None:
+            patches = [*patches, replaced(f"{CANARY}/percentTraffic", "0.0")]
+        patches += [replaced(f"{CANARY}/{path}", version) for path, version in sorted(extensions.items())]
+        if not self._clients.is_headgate:
+            # AWS does not let a stage with a canary have another deployment.
+            for call in without_canary(stage):
+                self._update("removing the canary", call)
+            patches = [each for each in patches if not each["path"].startswith(CANARY)]
+        if patches:
+            answer = self._update(f"serving deployment {deployment_id}", patches)
+            if answer.deployment_id != deployment_id:
+                raise Unavailable(f"stage {self.stage_name} reads back deployment {answer.deployment_id}")
+
+    def _settle(self, versions: Mapping[str, str]) -> None:
+        """The aliases mean it themselves now: nothing needs to be pinned."""
+        if versions:
+            named = self._pins.settled(versions)
+            patches = [replaced(f"/variables/{name}", alias) for name, alias in sorted(named.items())]
+            if patches:
+                self._update("naming the aliases again", patches)
+        self.remove_canary()
+        if versions:
+            self._pins.clear()
+
+    def remove_canary(self) -> None:
+        for call in without_canary(self._stage()):
+            self._update("removing the canary", call)
+
+    def _stage(self) -> StageSeen:
+        with calling(f"reading stage {self.stage_name} of API {self._release.api}"):
+            return stage_seen(self._gateway.get_stage(restApiId=self.api_id, stageName=self.stage_name))
+
+    def _update(self, what: str, patches: Sequence[Patch]) -> StageSeen:
+        with calling(f"{what} on stage {self.stage_name}"):
+            answer: Any = self._gateway.update_stage(
+                restApiId=self.api_id,
+                stageName=self.stage_name,
+                patchOperations=patches,  # type: ignore[arg-type]  # the stubs know no `from`
+            )
+        return stage_seen(answer)
+
+
+def find_api(gateway: "APIGatewayClient", name_or_id: str) -> str:
+    """Raises Refused where none, or more than one, is meant; and Unavailable."""
+    with calling("listing the APIs"):
+        pages = gateway.get_paginator("get_rest_apis").paginate(PaginationConfig={"PageSize": 500})
+        apis = [each for page in pages for each in page["items"]]
+    if any(each["id"] == name_or_id for each in apis):
+        return name_or_id
+    named = [each["id"] for each in apis if each["name"] == name_or_id]
+    if not named:
+        raise Refused(f"there is no API {name_or_id!r}, by name or by id")
+    if len(named) > 1:
+        raise Refused(f"{len(named)} APIs are named {name_or_id!r}: give the id, one of {', '.join(sorted(named))}")
+    return named[0]
+
+
+def stage_seen(stage: Mapping[str, Any]) -> StageSeen:
+    """GetStage's or UpdateStage's answer."""
+    canary = stage.get("canarySettings")
+    return StageSeen(
+        deployment_id=stage["deploymentId"],
+        variables=stage.get("variables") or {},
+        canary=None
+        if canary is None
+        else CanarySeen(
+            deployment_id=canary.get("deploymentId", stage["deploymentId"]),
+            percent=float(canary.get("percentTraffic", 0.0)),
+            overrides=canary.get("stageVariableOverrides") or {},
+        ),
+    )
+
+
+def _before(track: Track) -> Snapshot:
+    if track.before is None:
+        raise Refused(f"nothing is known of {track.region} before the release")
+    return track.before

@@ -1,0 +1,205 @@
+"""What people ask of releases: start one, look at it, tell it something. The controller does the rest.
+
+It writes rows and reads them; it never acts on an API. Both the server's pages and the commands beside a state file go
+through it.
+"""
+
+import hashlib
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from msgspec.structs import replace
+
+from headgate.model.release import Release
+from headgate.model.value import Value
+from headgate.release.drift import alias_key
+from headgate.release.events import Command, Event, Started
+from headgate.release.file import FileError, read_release
+from headgate.release.journal import CannotStart, Entry, Journals
+from headgate.release.plan import plan_of
+from headgate.release.report import report, shown_entry, state_of
+from headgate.release.rollout import Phase, Rollout, after, begin
+
+VERBS: Final = ("approve", "reject", "pause", "resume", "abort", "promote", "rollback")
+MAX_ENTRIES: Final = 1000  # of a journal, answered at once
+
+
+class ReleaseError(Exception):
+    """It cannot be done; the message says why and what could be. `status` is HTTP's."""
+
+    def __init__(self, message: str, status: int = 400) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class StartRequest(Value, frozen=True, rename="camel"):
+    """What a start brings along. `artefacts` are the contents of the files that the release names, by their paths."""
+
+    text: str
+    file_name: str = "release file"
+    folder: str = ""
+    region: str = "us-east-1"
+    actor: str = ""
+    endpoint_url: str = ""  # "": AWS
+    account_id: str = ""
+    artefacts: Mapping[str, bytes] = {}
+
+
+class ReleaseService:
+    def __init__(self, journals: Journals, clock: Callable[[], float] = time.time) -> None:
+        self._journals = journals
+        self._clock = clock
+        self._folds: dict[str, _Fold] = {}
+
+    def start(self, request: StartRequest) -> str:
+        """The release's name, once it is durable. Raises ReleaseError."""
+        try:
+            release = read_release(request.text, request.file_name)
+        except FileError as error:
+            raise ReleaseError(str(error)) from error
+        blobs = artefacts_of(release, request.artefacts)
+        started = Started(
+            at=self._clock(),
+            text=request.text,
+            region=request.region,
+            actor=request.actor or "somebody",
+            folder=request.folder,
+            artefacts={name: hashlib.sha256(body).hexdigest() for name, body in blobs.items()},
+            endpoint_url=request.endpoint_url,
+            account_id=request.account_id,
+        )
+        self._create(release, started, list(blobs.values()))
+        return release.release
+
+    def retry(self, name: str, actor: str) -> str:
+        """Another attempt of the same file and code. Raises ReleaseError."""
+        rollout = self.rollout(name)
+        if not rollout.is_over:
+            raise ReleaseError(f"release {name} is {state_of(rollout)}; there is nothing to retry before its end", 409)
+        if rollout.phase is Phase.PROMOTED:
+            raise ReleaseError(f"release {name} was promoted; there is nothing to retry", 409)
+        started = replace(rollout.started, at=self._clock(), actor=actor, attempt=rollout.started.attempt + 1)
+        self._create(rollout.release, started, [])
+        return name
+
+    def command(self, name: str, verb: str, actor: str, reason: str = "", region: str | None = None) -> None:
+        """Write down what somebody told the release. Raises ReleaseError where it would mean nothing."""
+        if verb not in VERBS:
+            raise ReleaseError(f"{verb!r} is none of {', '.join(VERBS)}")
+        rollout = self.rollout(name)
+        now = self._clock()
+        _check(rollout, verb, region, now)
+        self._journals.append(name, Command(at=now, verb=verb, actor=actor, reason=reason, region=region))
+        if rollout.is_over:
+            self._journals.reopen(name)
+
+    def all(self) -> list[dict[str, Any]]:
+        """The newest first."""
+        return [
+            {"release": each.name, "open": each.is_open, "createdAt": each.created_at, **each.summary}
+            for each in self._journals.headers()
+        ]
+
+    def show(self, name: str) -> dict[str, Any]:
+        """Raises ReleaseError."""
+        return report(self.rollout(name), self._clock())
+
+    def history(self, name: str, after_number: int = 0) -> list[dict[str, Any]]:
+        """The journal's rows behind a number, at most MAX_ENTRIES. Raises ReleaseError."""
+        self.rollout(name)
+        return [shown_entry(each) for each in self._journals.entries(name, after_number)[:MAX_ENTRIES]]
+
+    def rollout(self, name: str) -> Rollout:
+        """The journal's fold. Raises ReleaseError."""
+        fold = self._folds.setdefault(name, _Fold())
+        rollout = fold.catch_up(self._journals.entries(name, fold.number))
+        if rollout is None:
+            del self._folds[name]
+            known = ", ".join(each.name for each in self._journals.headers()[:10]) or "none"
+            raise ReleaseError(f"there is no release {name!r}; the latest are {known}", 404)
+        return rollout
+
+    def _create(self, release: Release, started: Started, blobs: list[bytes]) -> None:
+        try:
+            self._journals.create(release.release, started, targets_of(release, started.region), blobs)
+        except CannotStart as error:
+            raise ReleaseError(str(error), 409) from error
+
+
+class _Fold:
+    """A journal folded as far as it was read, so that a look at it need not begin at its start."""
+
+    def __init__(self) -> None:
+        self.number = 0
+        self._rollout: Rollout | None = None
+
+    def catch_up(self, entries: list[Entry]) -> Rollout | None:
+        for number, event in entries:
+            self._rollout = _folded(self._rollout, event)
+            self.number = number
+        return self._rollout
+
+
+def _folded(rollout: Rollout | None, event: Event) -> Rollout | None:
+    if isinstance(event, Started):
+        return begin(event)
+    return None if rollout is None else after(rollout, event)
+
+
+def targets_of(release: Release, region: str) -> list[str]:
+    """What the release moves: no other may, while it does."""
+    regions = [each for leg in plan_of(release, region).legs for each in leg.regions]
+    stages = [each for each in (release.stage, release.green) if each is not None]
+    return [
+        *(f"{place}/{release.api}/{stage}" for place in regions for stage in stages),
+        *(
+            f"{place}/{alias_key(function, change.alias)}"
+            for place in regions
+            for function, change in release.change.functions.items()
+        ),
+    ]
+
+
+def files_of(release: Release) -> dict[str, str]:
+    """The files that a release brings along: function, or name of the SQL file -> path beside the release file."""
+    zips = {function: each.zip for function, each in release.change.functions.items() if each.zip is not None}
+    return {**zips, **{name: name for name in release.migrate.sql}}
+
+
+def artefacts_of(release: Release, given: Mapping[str, bytes]) -> dict[str, bytes]:
+    """By function or SQL file. Raises ReleaseError for one that was not brought."""
+    found = {}
+    for name, path in files_of(release).items():
+        if path not in given:
+            raise ReleaseError(f"the file {path} that the release names was not brought along")
+        found[name] = given[path]
+    return found
+
+
+def _check(rollout: Rollout, verb: str, region: str | None, now: float) -> None:
+    name = rollout.release.release
+    if region is not None and region not in rollout.tracks:
+        raise ReleaseError(f"release {name} has no region {region!r}; it has {', '.join(rollout.tracks)}")
+    if verb in {"abort", "reject", "rollback"} and rollout.contracted:
+        raise ReleaseError(f"release {name} has contracted the schema: from there on it goes forward only", 409)
+    if verb == "rollback" and rollout.phase is Phase.PROMOTED:
+        window = rollout.release.rollback_window
+        if now > rollout.ended_at + window:
+            raise ReleaseError(
+                f"release {name} ended longer than its rollback-window of {window} ago: deploy what you want, or "
+                "headgate rollback API STAGE DEPLOYMENT",
+                409,
+            )
+        return
+    if rollout.is_over:
+        raise ReleaseError(f"release {name} is over: {rollout.phase}", 409)
+    if rollout.rollback is not None:
+        raise ReleaseError(f"release {name} is rolling back already: {rollout.rollback}", 409)
+    asks = [track.question for track in rollout.tracks.values() if track.question and region in {None, track.region}]
+    if verb in {"approve", "promote"} and not asks:
+        raise ReleaseError(f"release {name} asks for nothing now: it is {state_of(rollout)}", 409)
+    if verb == "resume" and not rollout.paused and not asks:
+        raise ReleaseError(f"release {name} is not paused", 409)
+    if verb == "pause" and rollout.paused:
+        raise ReleaseError(f"release {name} is paused already", 409)

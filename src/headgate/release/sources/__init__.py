@@ -1,0 +1,1 @@
+"""Where the counts of both sides come from."""

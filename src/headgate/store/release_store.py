@@ -1,0 +1,213 @@
+"""Releases on SQLite, in a file of their own that several processes may have open: the server, and commands beside it.
+
+See `release.journal` for what it keeps. A row is durable (synchronous=FULL) before its number is told.
+"""
+
+import hashlib
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from headgate.release.events import Event, Started, decode, encode
+from headgate.release.journal import CannotStart, Entry, Header, Lease, LeaseLost
+
+DATABASE: Final = "releases.db"
+APPLICATION_ID: Final = 0x48475452  # "HGTR"
+SCHEMA_VERSION: Final = 1
+MAX_BLOB_BYTES: Final = 50 * 1024 * 1024  # of one function's zip, as Lambda has it
+_KEPT_CODE: Final = 20  # releases
+
+_SCHEMA: Final = """
+CREATE TABLE release (
+    name TEXT PRIMARY KEY, is_open INTEGER NOT NULL, created_at REAL NOT NULL, targets TEXT NOT NULL,
+    artefacts TEXT NOT NULL, summary TEXT NOT NULL DEFAULT '{}',
+    holder TEXT, token INTEGER NOT NULL DEFAULT 0, expires_at REAL NOT NULL DEFAULT 0
+) WITHOUT ROWID;
+CREATE TABLE entry (
+    name TEXT NOT NULL, number INTEGER NOT NULL, body BLOB NOT NULL, PRIMARY KEY (name, number)
+) WITHOUT ROWID;
+CREATE TABLE blob (sha256 TEXT PRIMARY KEY, body BLOB NOT NULL);
+"""
+
+
+class StateFileError(Exception):
+    """The state file cannot be used; the message is one line."""
+
+
+class ReleaseStore:
+    """See `release.journal.Journals`."""
+
+    def __init__(
+        self,
+        path: Path,
+        clock: Callable[[], float] = time.time,
+        has_ended: Callable[[str], bool] = lambda _holder: False,
+    ) -> None:
+        """`has_ended` may know that a holder is no more, so that its lease need not run out. Raises StateFileError."""
+        self._path = path
+        self._clock = clock
+        self._has_ended = has_ended
+        self._lock = threading.Lock()  # one connection, several threads
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._connection = sqlite3.connect(path, isolation_level=None, timeout=30, check_same_thread=False)
+            self._open()
+        except (sqlite3.Error, OSError) as error:
+            raise StateFileError(f"cannot use the state file {path}: {error}") from error
+
+    def __repr__(self) -> str:
+        return f"<ReleaseStore {self._path}>"
+
+    def close(self) -> None:
+        with self._lock:
+            self._connection.close()
+
+    def create(self, name: str, started: Started, targets: Sequence[str], blobs: Sequence[bytes]) -> None:
+        for blob in blobs:
+            if len(blob) > MAX_BLOB_BYTES:
+                raise CannotStart(f"a zip has {len(blob)} bytes; the most is {MAX_BLOB_BYTES}")
+        with self._transaction() as connection:
+            row = connection.execute("SELECT is_open FROM release WHERE name = ?", (name,)).fetchone()
+            if row is not None and (row[0] or started.attempt == 1):
+                state = "is on its way" if row[0] else "has been: headgate release retry runs it again"
+                raise CannotStart(f"release {name} {state}; another needs another name")
+            for other, its in connection.execute("SELECT name, targets FROM release WHERE is_open"):
+                both = sorted(set(targets) & set(msgspec.json.decode(its, type=list[str])))
+                if both:
+                    raise CannotStart(f"release {other} is on its way and moves {both[0]} too; let it end first")
+            connection.executemany(
+                "INSERT OR IGNORE INTO blob VALUES (?, ?)", [(hashlib.sha256(each).hexdigest(), each) for each in blobs]
+            )
+            connection.execute(
+                "INSERT INTO release (name, is_open, created_at, targets, artefacts) VALUES (?1, 1, ?2, ?3, ?4) "
+                "ON CONFLICT (name) DO UPDATE SET is_open = 1, targets = ?3",
+                (name, started.at, _json(list(targets)), _json(sorted(started.artefacts.values()))),
+            )
+            _append(connection, name, started)
+
+    def headers(self) -> list[Header]:
+        with self._transaction(writes=False) as connection:
+            rows = connection.execute(
+                "SELECT name, is_open, created_at, summary FROM release ORDER BY created_at DESC, name"
+            ).fetchall()
+        return [
+            Header(name=name, is_open=bool(is_open), created_at=at, summary=msgspec.json.decode(summary))
+            for name, is_open, at, summary in rows
+        ]
+
+    def entries(self, name: str, after: int = 0) -> list[Entry]:
+        with self._transaction(writes=False) as connection:
+            rows = connection.execute(
+                "SELECT number, body FROM entry WHERE name = ? AND number > ? ORDER BY number", (name, after)
+            ).fetchall()
+        return [Entry(number, decode(body)) for number, body in rows]
+
+    def append(
+        self, name: str, event: Event, lease: Lease | None = None, summary: dict[str, object] | None = None
+    ) -> int:
+        with self._transaction() as connection:
+            if lease is not None:
+                _check(connection, lease)
+            if summary is not None:
+                connection.execute("UPDATE release SET summary = ? WHERE name = ?", (_json(summary), name))
+            return _append(connection, name, event)
+
+    def reopen(self, name: str) -> None:
+        with self._transaction() as connection:
+            connection.execute("UPDATE release SET is_open = 1 WHERE name = ?", (name,))
+
+    def close_release(self, name: str, lease: Lease) -> None:
+        with self._transaction() as connection:
+            _check(connection, lease)
+            connection.execute("UPDATE release SET is_open = 0 WHERE name = ?", (name,))
+            _drop_blobs(connection)
+
+    def acquire(self, name: str, holder: str, seconds: float) -> Lease | None:
+        now = self._clock()
+        with self._transaction() as connection:
+            row = connection.execute("SELECT holder, token, expires_at FROM release WHERE name = ?", (name,)).fetchone()
+            if row is None or (row[0] is not None and now < row[2] and not self._has_ended(row[0])):
+                return None
+            connection.execute(
+                "UPDATE release SET holder = ?, token = ?, expires_at = ? WHERE name = ?",
+                (holder, row[1] + 1, now + seconds, name),
+            )
+        return Lease(name=name, holder=holder, token=row[1] + 1, expires_at=now + seconds)
+
+    def renew(self, lease: Lease, seconds: float) -> Lease:
+        until = self._clock() + seconds
+        with self._transaction() as connection:
+            _check(connection, lease)
+            connection.execute("UPDATE release SET expires_at = ? WHERE name = ?", (until, lease.name))
+        return Lease(name=lease.name, holder=lease.holder, token=lease.token, expires_at=until)
+
+    def release(self, lease: Lease) -> None:
+        with self._transaction() as connection:
+            connection.execute(
+                "UPDATE release SET holder = NULL WHERE name = ? AND token = ?", (lease.name, lease.token)
+            )
+
+    def blob(self, sha256: str) -> bytes | None:
+        with self._transaction(writes=False) as connection:
+            row = connection.execute("SELECT body FROM blob WHERE sha256 = ?", (sha256,)).fetchone()
+        return None if row is None else bytes(row[0])
+
+    def _open(self) -> None:
+        self._connection.execute("PRAGMA journal_mode = WAL")
+        self._connection.execute("PRAGMA synchronous = FULL")
+        with self._transaction() as connection:
+            application = connection.execute("PRAGMA application_id").fetchone()[0]
+            version = connection.execute("PRAGMA user_version").fetchone()[0]
+            if application not in {0, APPLICATION_ID} or version > SCHEMA_VERSION:
+                raise StateFileError(f"{self._path} is no state file of releases, or a newer Headgate's")
+            if version == 0:
+                for statement in _SCHEMA.split(";"):
+                    connection.execute(statement)
+                connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+                connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+
+    @contextmanager
+    def _transaction(self, *, writes: bool = True) -> Iterator[sqlite3.Connection]:
+        with self._lock:
+            # Immediate: a reader that became a writer half-way could be refused by another process's write.
+            self._connection.execute("BEGIN IMMEDIATE" if writes else "BEGIN")
+            try:
+                yield self._connection
+                self._connection.execute("COMMIT")
+            except BaseException:
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
+                raise
+
+
+def _json(value: object) -> str:
+    return msgspec.json.encode(value).decode()
+
+
+def _drop_blobs(connection: sqlite3.Connection) -> None:
+    """Code is kept for another attempt of an open release, or of one of the newest: it is published elsewhere too."""
+    connection.execute(
+        "DELETE FROM blob WHERE sha256 NOT IN (SELECT each.value FROM release, json_each(release.artefacts) AS each "
+        "WHERE is_open OR name IN (SELECT name FROM release ORDER BY created_at DESC LIMIT ?))",
+        (_KEPT_CODE,),
+    )
+
+
+def _append(connection: sqlite3.Connection, name: str, event: Event) -> int:
+    number: int = connection.execute(
+        "SELECT coalesce(max(number), 0) + 1 FROM entry WHERE name = ?", (name,)
+    ).fetchone()[0]
+    connection.execute("INSERT INTO entry VALUES (?, ?, ?)", (name, number, encode(event)))
+    return number
+
+
+def _check(connection: sqlite3.Connection, lease: Lease) -> None:
+    row = connection.execute("SELECT holder, token FROM release WHERE name = ?", (lease.name,)).fetchone()
+    if row is None or row != (lease.holder, lease.token):
+        raise LeaseLost(f"release {lease.name} is driven by {row[0] if row and row[0] else 'nobody'} now")

@@ -1,0 +1,134 @@
+from collections.abc import Iterator
+from contextlib import closing
+
+import pytest
+
+from headgate.release.events import Began, Did, Ended, Undid
+from headgate.release.journal import LeaseLost
+from headgate.release.rollout import Phase
+from unit.release.worlds import BROKEN, CANARY, HEALTHY, Play
+
+_PLANNED = {0.0, 10.0, 50.0, 100.0}
+
+
+@pytest.fixture
+def play() -> Iterator[Play]:
+    with closing(Play()) as play:
+        yield play
+
+
+def test_a_healthy_release_is_promoted_by_its_plan(play: Play) -> None:
+    rollout = play.run()
+
+    assert rollout.phase is Phase.PROMOTED
+    assert play.weight == 100.0
+    assert sorted(set(play.world.weights)) == sorted(_PLANNED)
+
+
+def test_a_broken_release_is_rolled_back_at_its_first_weight() -> None:
+    with closing(Play(scenario=BROKEN)) as play:
+        rollout = play.run()
+
+        assert rollout.phase is Phase.ROLLED_BACK
+        assert "errors-5xx" in (rollout.rollback or "")
+        assert play.weight == 0.0
+        assert max(play.world.weights) == 10.0
+
+
+@pytest.mark.parametrize(
+    ("scenario", "end"), [(HEALTHY, Phase.PROMOTED), (BROKEN, Phase.ROLLED_BACK)], ids=["good", "bad"]
+)
+def test_killed_before_or_after_any_row_and_any_act_it_comes_to_the_same_end(scenario: object, end: Phase) -> None:
+    with closing(Play(scenario=scenario)) as whole:  # type: ignore[arg-type]
+        whole.run()
+        touches = whole.world.touches
+        weight = whole.weight
+
+    for crash_at in range(1, touches + 1):
+        with closing(Play(scenario=scenario, crash_at=crash_at)) as play:  # type: ignore[arg-type]
+            rollout = play.run()
+
+            assert play.crashes == 1, crash_at
+            assert rollout.phase is end, crash_at
+            assert play.weight == weight, crash_at
+            assert set(play.world.weights) <= _PLANNED, crash_at
+
+
+def test_an_act_has_a_row_before_and_a_row_after_it(play: Play) -> None:
+    play.run()
+
+    rows = [entry.event for entry in play.store.entries(play.name)]
+    keys = [event.key for event in rows if isinstance(event, Began)]
+    assert keys == [event.key for event in rows if isinstance(event, Did)]
+    assert len(set(keys)) == len(keys)
+
+
+def test_a_holder_whose_lease_was_taken_writes_nothing_more(play: Play) -> None:
+    first = play.controller()
+    play.clock.now += 100
+    second = play.controller()
+    second.step()
+    rows = play.store.entries(play.name)
+
+    with pytest.raises(LeaseLost):
+        first.step()
+
+    assert play.store.entries(play.name) == rows
+    first.close()
+    second.close()
+
+
+def test_an_abort_takes_the_traffic_back_before_anything_else(play: Play) -> None:
+    play.run(until=lambda _: play.weight == 50.0)
+    play.service.command(play.name, "abort", "ann", "it looks odd")
+    rollout = play.run()
+
+    rows = [entry.event for entry in play.store.entries(play.name)]
+    assert [event.part for event in rows if isinstance(event, Undid)] == ["traffic", "clean"]
+    assert rollout.rollback == "ann: abort (it looks odd)"
+    assert play.weight == 0.0
+
+
+def test_a_promoted_release_is_rolled_back_by_one_command_within_its_window(play: Play) -> None:
+    play.run()
+    play.service.command(play.name, "rollback", "ann", "wrong prices")
+    rollout = play.run()
+
+    assert rollout.phase is Phase.ROLLED_BACK
+    assert play.weight == 0.0
+
+
+def test_another_attempt_of_a_rolled_back_release_needs_no_edit() -> None:
+    with closing(Play(scenario=BROKEN)) as play:
+        play.run()
+        play.world._scenario = HEALTHY
+        play.service.retry(play.name, "ann")
+        rollout = play.run()
+
+        assert rollout.phase is Phase.PROMOTED
+        assert rollout.started.attempt == 2
+        ends = [entry.event.phase for entry in play.store.entries(play.name) if isinstance(entry.event, Ended)]
+        assert ends == ["rolled-back", "promoted"]
+
+
+def test_a_paused_release_raises_no_weight_and_still_rolls_back() -> None:
+    with closing(Play(scenario=BROKEN)) as play:
+        play.run(until=lambda _: play.weight == 10.0)
+        play.service.command(play.name, "pause", "ann")
+        rollout = play.run()
+
+        assert rollout.phase is Phase.ROLLED_BACK
+        assert max(play.world.weights) == 10.0
+
+
+def test_functions_alone_are_moved_by_a_rolling_release() -> None:
+    text = CANARY.replace("api: orders\nstage: prod\n", "strategy: rolling\n").replace(
+        "change: {deployment: current, variables: {pricing: v2}}", "change: {functions: {orders: {version: '2'}}}"
+    )
+    with closing(Play(text)) as play:
+        rollout = play.run()
+
+        assert rollout.phase is Phase.PROMOTED
+        alias = play.world.driver(play.track.region).read().aliases["orders:live"]
+        assert alias.version == "2"
+        assert not alias.weights
