@@ -7,7 +7,10 @@ from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+from msgspec.structs import replace
+
 from headgate.control.function_code import FetchCode, FunctionCode
+from headgate.control.function_traces import FunctionTracer, may_trace
 from headgate.control.lambda_.errors import function_not_found, too_many_requests
 from headgate.control.lambda_.ports import Invoked, Streamed
 from headgate.dataplane.ports import BackendTimeout, FunctionMissing, FunctionReply, FunctionThrottled
@@ -47,6 +50,8 @@ class FunctionService:
         self._runtime = runtime
         self._code = FunctionCode(code_root, fetch_code)
         self._meters = meters or FunctionMeters()
+        self.tracer: FunctionTracer | None = None
+        """None: no call is traced."""
         self._specs: dict[str, asyncio.Future[FunctionSpec]] = {}
         self._kept: dict[str, int] = {}  # environments that are kept started, by key
         self._tasks: set[asyncio.Task[None]] = set()
@@ -68,24 +73,33 @@ class FunctionService:
         spec = published.specs.get(chosen.version)
         if spec is None:
             spec = published.specs[chosen.version] = await self._spec(chosen)
+        trace = None
+        if self.tracer is not None and may_trace(chosen, trace_id):
+            trace = self.tracer.begin(function, chosen, trace_id)
         invocation = Invocation(
-            request_id=new_request_id(), payload=payload, invoked_arn=function.arn, trace_id=trace_id
+            request_id=new_request_id(),
+            payload=payload,
+            invoked_arn=function.arn,
+            trace_id=trace_id if trace is None else trace.header,
         )
         gate, meter = published.gate, self._meters.of(function, chosen.version)
         try:
             gate.enter()
         except Throttled as error:
             meter.refuse()
+            if trace is not None:
+                trace.throttled()
             raise FunctionThrottled from error
+        call = self._runtime.invoke(spec, invocation, timeout_s)
         try:
-            outcome = await meter.observe(self._runtime.invoke(spec, invocation, timeout_s))
+            outcome = await meter.observe(call if trace is None else trace.observe(invocation.request_id, call))
         except Throttled as error:
             raise FunctionThrottled from error
         except TimeoutError as error:
             raise BackendTimeout from error
         finally:
             gate.running -= 1
-        return FunctionReply(outcome.payload, outcome.error is not None)
+        return FunctionReply(outcome.payload, outcome.error is not None, invocation.request_id)
 
     async def invoke_by_hand(
         self, function: FunctionRef, payload: bytes, *, client_context: str, want_log_tail: bool
@@ -194,14 +208,22 @@ class FunctionService:
         spec = published.specs.get(version.version)
         if spec is None:
             spec = published.specs[version.version] = await self._spec(version)
+        trace = None
+        if self.tracer is not None and may_trace(version, invocation.trace_id):
+            trace = self.tracer.begin(function, version, invocation.trace_id)
+            if trace is not None:
+                invocation = replace(invocation, trace_id=trace.header)
         gate, meter = published.gate, self._meters.of(function, version.version)
         try:
             gate.enter()
         except Throttled:
             meter.refuse()
+            if trace is not None:
+                trace.throttled()
             raise
+        call = self._runtime.invoke(spec, invocation, stream=stream)
         try:
-            return await meter.observe(self._runtime.invoke(spec, invocation, stream=stream))
+            return await meter.observe(call if trace is None else trace.observe(invocation.request_id, call))
         finally:
             gate.running -= 1
 

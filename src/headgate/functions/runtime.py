@@ -49,13 +49,18 @@ class FunctionRuntime:
         logs: LogSink,
         limits: RuntimeLimits = _DEFAULT_LIMITS,
         endpoint_url: str = "",
+        xray_address: str = "127.0.0.1:2000",
         runtimes: Runtimes | None = None,
         isolation: Isolation = _DEFAULT_ISOLATION,
     ) -> None:
-        """`work_dir` holds functions' temporary folders; `endpoint_url` is where AWS clients in functions call."""
+        """`work_dir` holds functions' temporary folders; `endpoint_url` is where AWS clients in functions call.
+
+        `xray_address` is where their segments go, host and port.
+        """
         self.limits = limits
         self.logs = logs
         self.endpoint_url = endpoint_url
+        self.xray_address = xray_address
         self.runtimes: Final = runtimes or Runtimes(isolation=isolation)
         self.isolation = isolation
         self._folder = work_dir / f"functions-{os.getpid()}-{id(self):x}"
