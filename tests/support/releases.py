@@ -189,15 +189,17 @@ class Story:
         more: str = "",
         change: str = "",
     ) -> Path:
-        text = "\n".join((
-            f"release: {self.name}",
-            f"api: {self.api.id}",
-            "stage: prod",
-            f"change: {change or f'{{deployment: current, variables: {{version: {self.new}}}}}'}",
-            f"steps: {steps}",
-            f"analysis: {{{analysis}}}",
-            textwrap.dedent(more),
-        ))
+        text = "\n".join(
+            (
+                f"release: {self.name}",
+                f"api: {self.api.id}",
+                "stage: prod",
+                f"change: {change or f'{{deployment: current, variables: {{version: {self.new}}}}}'}",
+                f"steps: {steps}",
+                f"analysis: {{{analysis}}}",
+                textwrap.dedent(more),
+            )
+        )
         file = self.folder / f"{self.name}.yaml"
         file.write_text(text, encoding="utf-8")
         return file

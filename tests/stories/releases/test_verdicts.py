@@ -48,9 +48,7 @@ def test_a_tail_of_slow_requests_rolls_a_release_back(
         assert report["why"].startswith("latency-p")
 
 
-def test_an_outage_that_both_sides_share_is_survived(
-    server: RunningServer, versions: Versions, tmp_path: Path
-) -> None:
+def test_an_outage_that_both_sides_share_is_survived(server: RunningServer, versions: Versions, tmp_path: Path) -> None:
     with a_story(server, versions, tmp_path) as story:
         story.start(steps="[{weight: 20, bake: 8s}, {weight: 100, watch: 1s}]")
         wait_for(server, story.name, "running")
