@@ -235,7 +235,7 @@ class Story:
 
 @contextmanager
 def a_story(server: RunningServer, versions: Versions, folder: Path) -> Iterator[Story]:
-    """Under traffic until the end of the block, and then looked through for requests that failed because of Headgate."""
+    """Under traffic until the end of the block, and then looked through for what failed because of Headgate."""
     story = Story(server, versions, folder)
     with story.traffic:
         yield story

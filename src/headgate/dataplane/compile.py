@@ -42,12 +42,11 @@ class _Counting(NamedTuple):
     interval: Interval
     sticky: StickyHeader | None
 
-    def side(self, stage: Stage, side: "_Side") -> Meter:
-        canary = stage.canary_settings
-        if self.sticky is None or side.is_routed or canary is None:
-            return self.meters.side(self.interval, is_canary=side.is_canary is True, is_routed=side.is_routed)
-        setting = canary.sticky_header or ""
-        return self.meters.sticky_side(self.interval, self.sticky, setting, is_canary=side.is_canary is True)
+    def of(self, side: "_Side") -> Meter:
+        is_canary = side.is_canary is True
+        if self.sticky is None or side.is_routed:
+            return self.meters.side(self.interval, is_canary=is_canary, is_routed=side.is_routed)
+        return self.meters.sticky_side(self.interval, self.sticky, is_canary=is_canary)
 
 
 class _Side(NamedTuple):
@@ -72,7 +71,10 @@ def compile_stage(
     meters: Meters,
     mirrors: Mirrors | None = None,
 ) -> StageSnapshot:
-    """`definitions` by deployment id: the stage's own and, where it has a canary, the canary's."""
+    """`definitions` by deployment id: the stage's own and, where it has a canary, the canary's.
+
+    `mirrors` has the counts of what the stage mirrors; without them each compilation has counts of its own.
+    """
     canary = stage.canary_settings
     interval = meters.interval(
         stage.account_id,
@@ -128,7 +130,7 @@ def _compile_variant(stage: Stage, side: _Side, buckets: Buckets, counting: _Cou
     if api.policy is not None:
         raise CompileError("resource policies are not evaluated by this version; remove the API's policy to deploy it")
     settings = {_normalised(key): setting for key, setting in stage.method_settings.items()}
-    meter = counting.side(stage, side)
+    meter = counting.of(side)
     methods = [
         (
             resource.path,

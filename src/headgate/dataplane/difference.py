@@ -9,6 +9,7 @@ that: (raw - noise) / (raw + noise) above 20 %, and (raw - noise) / compared abo
 import re
 from collections import deque
 from collections.abc import Iterable, Mapping
+from itertools import islice
 from typing import Any, Final, NamedTuple
 
 import orjson
@@ -18,8 +19,11 @@ from headgate.dataplane import compression
 MAX_PATHS: Final = 1000  # that are counted; differences in others are only counted together
 MAX_EXAMPLES: Final = 3  # the last ones, of a field
 MAX_EXAMPLE_LENGTH: Final = 64  # characters
-MAX_JSON_BYTES: Final = 1024 * 1024  # of a body that is compared field by field
-_MAX_DIFFERENCES: Final = 200  # of two answers
+MAX_JSON_BYTES: Final = 256 * 1024  # of a body that is compared field by field
+MAX_VISITED: Final = 1000  # differing values of two bodies that are looked into: the loop has callers to answer
+MAX_ELEMENTS: Final = 20  # of an array, the first that differ: they share their paths
+MAX_BODY_BYTES: Final = 1024 * 1024  # of a body that is kept to be compared
+_KEPT_BYTES: Final = 64 * 1024  # of a longer one
 _MAX_PATH_LENGTH: Final = 200
 _RELATIVE_PERCENT: Final = 20
 _ABSOLUTE_PER_10_000: Final = 3
@@ -57,6 +61,13 @@ class Answer(NamedTuple):
     status: int
     headers: tuple[tuple[bytes, bytes], ...]
     body: bytes
+
+
+def answer(status: int, headers: Iterable[tuple[bytes, bytes]], body: bytes) -> Answer:
+    """An answer as it is kept: of a long body its length and its beginning."""
+    if len(body) > MAX_BODY_BYTES:
+        body = b"%d bytes: " % len(body) + body[:_KEPT_BYTES]
+    return Answer(status, tuple(headers), body)
 
 
 Example = tuple[str, str]
@@ -176,34 +187,51 @@ def _compare_bodies(left: bytes, right: bytes, found: dict[str, Example]) -> Non
         found["body"] = (_cut(left[:256].decode("utf-8", "replace")), _cut(right[:256].decode("utf-8", "replace")))
         return
     for path, example in _compare(*values):
-        if len(found) >= _MAX_DIFFERENCES:
-            return
         found.setdefault(path, example)
 
 
 def _compare(left: Any, right: Any) -> Iterable[tuple[str, Example]]:
-    """The differences of two JSON values; without recursion, as clients choose the depth."""
-    waiting: list[tuple[str, Any, Any]] = [("body", left, right)]
-    while waiting:
-        path, one, other = waiting.pop()
+    """The differences of two JSON values, the outer ones first; without recursion, as backends choose the depth."""
+    waiting: deque[tuple[str, Any, Any]] = deque([("body", left, right)])
+    for _ in range(MAX_VISITED):
+        if not waiting:
+            return
+        path, one, other = waiting.popleft()
         if isinstance(one, dict) and isinstance(other, dict):
             for key in [*one, *(key for key in other if key not in one)]:
                 below = f"{path}.{key}" if _PLAIN_KEY.fullmatch(key) else f"{path}[{_text(key)}]"
                 if key in one and key in other:
-                    waiting.append((below[:_MAX_PATH_LENGTH], one[key], other[key]))
+                    if not _is_same(one[key], other[key]):
+                        waiting.append((below[:_MAX_PATH_LENGTH], one[key], other[key]))
                 else:
                     sides = (_text(each[key]) if key in each else _ABSENT for each in (one, other))
                     yield below[:_MAX_PATH_LENGTH], (next(sides), next(sides))
         elif isinstance(one, list) and isinstance(other, list):
             if len(one) != len(other):
                 yield f"{path}[#]", (str(len(one)), str(len(other)))
-            waiting += [(f"{path}[]", *pair) for pair in zip(one, other, strict=False)]
+            differing = (pair for pair in zip(one, other, strict=False) if not _is_same(*pair))
+            waiting += [(f"{path}[]"[:_MAX_PATH_LENGTH], *pair) for pair in islice(differing, MAX_ELEMENTS)]
         elif one != other or isinstance(one, bool) != isinstance(other, bool):
             yield path, (_text(one), _text(other))
 
 
+def _is_same(one: Any, other: Any) -> bool:
+    """Whether there is nothing to look into: by their texts, as true and 1 are equal to Python."""
+    text = _dumped(one)
+    return text is not None and text == _dumped(other)
+
+
 def _text(value: Any) -> str:
-    return _cut(orjson.dumps(value).decode())
+    text = _dumped(value)
+    return "(nested deeply)" if text is None else _cut(text[:256].decode("utf-8", "replace"))
+
+
+def _dumped(value: Any) -> bytes | None:
+    """A value as JSON; None of one that is nested more deeply than can be written, though it could be read."""
+    try:
+        return orjson.dumps(value)
+    except orjson.JSONEncodeError:
+        return None
 
 
 def _cut(text: str) -> str:

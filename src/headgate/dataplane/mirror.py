@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from headgate.dataplane.difference import Answer, Differences
+from headgate.dataplane.difference import MAX_BODY_BYTES, Answer, Differences, answer
 from headgate.dataplane.ports import Ports
 from headgate.dataplane.refusal import MissingAuthenticationToken, Refusal
 from headgate.dataplane.request import Request, new_ids
@@ -50,7 +50,7 @@ class Mirror:
         self, request: Request, ports: Ports, primary: Answer, base: CompiledIntegration, *, compare: bool
     ) -> None:
         """Have a copy of a request sent, with what the caller is answered. Waits for nothing."""
-        if self._running >= MAX_RUNNING:
+        if self._running >= MAX_RUNNING or len(request.call.body) > MAX_BODY_BYTES:
             self._dropped += 1
             return
         self._running += 1
@@ -120,7 +120,7 @@ class _Mirrored:
             raise
         if self._is_drawn(request, ports):
             # The reply's list of headers is added to on its way to the caller.
-            self._send(request, ports, Answer(reply.status, tuple(reply.headers), reply.body))
+            self._send(request, ports, answer(reply.status, reply.headers, reply.body))
         return reply
 
     def _is_drawn(self, request: Request, ports: Ports) -> bool:
@@ -180,7 +180,7 @@ async def _answer(integration: CompiledIntegration, request: Request, ports: Por
         reply = await integration(request, ports)
     except Refusal as refusal:
         return _refused(refusal)
-    return Answer(reply.status, tuple(reply.headers), reply.body)
+    return answer(reply.status, reply.headers, reply.body)
 
 
 def _refused(refusal: Refusal) -> Answer:

@@ -218,9 +218,9 @@ class Meters:
     def side(self, interval: Interval, *, is_canary: bool, is_routed: bool = False) -> Meter:
         return Meter(self._touched, interval, is_canary=is_canary, is_routed=is_routed)
 
-    def sticky_side(self, interval: Interval, sticky: StickyHeader, setting: str, *, is_canary: bool) -> Meter:
+    def sticky_side(self, interval: Interval, sticky: StickyHeader, *, is_canary: bool) -> Meter:
         """The meter of a side to which callers stick: it counts requests and their sessions."""
-        counter = self._sessions.counter(interval, setting)
+        counter = self._sessions.counter(interval, sticky)
         return SessionMeter(self._touched, interval, sticky, counter, is_canary=is_canary)
 
     def drop_stage(self, api_id: str, stage_name: str) -> None:

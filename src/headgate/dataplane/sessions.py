@@ -160,12 +160,16 @@ class SessionCounter:
 
 
 class SessionTables:
-    """The tables of the releases that are on. One lasts as long as a compiled stage uses it: across changes of weight,
-    and not beyond the canary."""
+    """The tables of the releases that are on.
+
+    One lasts as long as a compiled stage uses it: over changes of weight, and not beyond the canary.
+    """
 
     def __init__(self) -> None:
         self._touched: list[SessionCounter] = []
-        self._tables: weakref.WeakValueDictionary[tuple[str, ...], SessionTable] = weakref.WeakValueDictionary()
+        self._tables: weakref.WeakValueDictionary[tuple[str, str, StickyHeader], SessionTable] = (
+            weakref.WeakValueDictionary()
+        )
         self._counters: weakref.WeakValueDictionary[tuple[str, str, int], SessionCounter] = (
             weakref.WeakValueDictionary()
         )
@@ -173,12 +177,12 @@ class SessionTables:
     def __repr__(self) -> str:
         return f"<SessionTables {len(self._tables)} releases>"
 
-    def counter(self, interval: Interval, setting: str) -> SessionCounter:
+    def counter(self, interval: Interval, sticky: StickyHeader) -> SessionCounter:
         """The counter of an interval: one, however often its stage is compiled."""
         key = (interval.api_id, interval.stage_name, interval.began_ms)
         counter = self._counters.get(key)
         if counter is None:
-            release = (interval.api_id, interval.stage_name, interval.canary_deployment_id or "", setting)
+            release = (interval.api_id, interval.stage_name, sticky)
             table = self._tables.get(release)
             if table is None:
                 table = self._tables[release] = SessionTable()

@@ -142,6 +142,8 @@ def _of_gate(gate: Gate, at: tuple[str | int, ...]) -> Iterator[Problem]:
         )
     if gate.http is not None and (gate.http.get is None) == (gate.http.post is None):
         yield (*at, "http"), "give one of get and post"
+    if gate.load is not None and gate.load.for_ >= gate.timeout:
+        yield (*at, "load", "for"), f"{gate.load.for_} is not within the gate's timeout, {gate.timeout}"
     if gate.webhook is not None and not _is_url(gate.webhook):
         yield (*at, "webhook"), f"{gate.webhook!r} is no URL; write http:// or https://"
 

@@ -8,8 +8,9 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Final
+from concurrent.futures import Future, wait
+from functools import partial
+from typing import Final, TypeVar
 
 from headgate.release.actions import Action, Do, LookAt, Note, Undo, Wait
 from headgate.release.acts import perform, takes_long
@@ -23,12 +24,15 @@ from headgate.release.plan import is_region
 from headgate.release.report import summary
 from headgate.release.rollout import Rollout, after, replay
 from headgate.release.seen import Seen, Target
+from headgate.release.steps import Migration
 from headgate.release.world import World
 
 _log = logging.getLogger("headgate.release")
 
 LEASE_S: Final = 15.0
-_ACTS_BESIDE: Final = 8  # that take long, over all regions, and notifications
+_END_S: Final = 10.0  # that what was cancelled has to end its processes
+
+T = TypeVar("T")
 
 
 class Controller:
@@ -54,7 +58,6 @@ class Controller:
         self._rollout = replay(entry.event for entry in entries)
         self._world = world(self._rollout)
         self._outbox = Outbox(self._rollout)
-        self._beside = ThreadPoolExecutor(_ACTS_BESIDE, thread_name_prefix=f"release-{lease.name}")
         self._running: dict[str, tuple[Do, Future[Did], threading.Event]] = {}
         for entry in entries:
             self._take_in(entry, fold=False)
@@ -74,9 +77,12 @@ class Controller:
         """Until the release is over and told of, or `until` says so, or `stopping` is set. Raises LeaseLost."""
         while not stopping.is_set():
             wake_at = self.step()
-            if wake_at is None or until(self._rollout):
+            if wake_at is None:
                 return
-            poke.wait(max(0.0, min(wake_at - self._clock(), 1.0)))
+            idle_s = wake_at - self._clock()
+            if idle_s > 0 and until(self._rollout):  # once all is done that can be done
+                return
+            poke.wait(max(0.0, min(idle_s, 1.0)))
             poke.clear()
 
     def step(self) -> float | None:
@@ -100,15 +106,16 @@ class Controller:
         """Let go of the release, wherever it is; what runs beside is cancelled, and done again by whoever goes on."""
         for _, _, cancelled in self._running.values():
             cancelled.set()
+        # A migration does not end for us: its command goes on, and holds the lock that whoever comes next waits for.
+        wait([future for action, future, _ in self._running.values() if not isinstance(action.step, Migration)], _END_S)
         self.die()
         self._journals.release(self._lease)
         self._world.close()
 
     def die(self) -> None:
-        """End the threads and leave all else as it is: the lease runs out."""
+        """End the thread that keeps the lease and leave all else as it is: the lease runs out."""
         self._closing.set()
         self._heart.join()
-        self._beside.shutdown(wait=True)
 
     def _keep_lease(self) -> None:
         while not self._closing.wait(self._lease_s / 3):
@@ -163,7 +170,7 @@ class Controller:
             )
 
         if takes_long(action.step):
-            self._running[action.key] = (action, self._beside.submit(act), cancelled)
+            self._running[action.key] = (action, beside(act), cancelled)
             return
         self._note_outcome(action, act)
 
@@ -259,5 +266,19 @@ class Controller:
         for event in self._outbox.sent(self._clock()):
             self._append(event)
         for notify, notice in self._outbox.due(self._clock()):
-            self._outbox.send(notify, notice, self._beside.submit(self._world.tell, notify, notice))
+            self._outbox.send(notify, notice, beside(partial(self._world.tell, notify, notice)))
         return self._outbox.is_empty
+
+
+def beside(act: Callable[[], T]) -> "Future[T]":
+    """Run it on a thread that the process does not wait for at its end."""
+    future: Future[T] = Future()
+
+    def run() -> None:
+        try:
+            future.set_result(act())
+        except BaseException as error:  # it is raised where the result is asked for
+            future.set_exception(error)
+
+    threading.Thread(target=run, daemon=True).start()
+    return future

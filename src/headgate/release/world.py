@@ -76,7 +76,7 @@ class Aws:
 
     def check(self, track: Track, step: Check, key: str, cancelled: threading.Event) -> str:
         def invoke(function: str, payload: bytes) -> bytes:
-            client = self._clients_of(track.region).lambda_
+            client = self._clients_of(track.region).invoker(float(step.gate.timeout))
             with calling(f"function {function}"):
                 answer = client.invoke(FunctionName=function, Payload=payload)
                 body = answer["Payload"].read()

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from headgate.dataplane.difference import MAX_PATHS, Answer, Differences, differences
+from headgate.dataplane.difference import MAX_BODY_BYTES, MAX_PATHS, Answer, Differences, answer, differences
 
 
 def _answer(body: Any = None, status: int = 200, **headers: str) -> Answer:
@@ -49,7 +49,7 @@ def _answer(body: Any = None, status: int = 200, **headers: str) -> Answer:
         pytest.param(
             _answer({"items": [{"p": 1}, {"p": 2}, {"p": 3}]}),
             _answer({"items": [{"p": 1}, {"p": 5}, {"p": 6}]}),
-            {"body.items[].p": ("3", "6")},
+            {"body.items[].p": ("2", "5")},
             id="all elements of an array are one path",
         ),
         pytest.param(_answer([1, 2]), _answer([1]), {"body[#]": ("2", "1")}, id="the length of an array"),
@@ -76,6 +76,26 @@ def _answer(body: Any = None, status: int = 200, **headers: str) -> Answer:
 )
 def test_what_differs(left: Answer, right: Answer, found: dict[str, tuple[str, str]]) -> None:
     assert differences(left, right) == found
+
+
+def test_all_fields_are_found_that_differ_among_many_that_do_not() -> None:
+    lines = [{"sku": number, "price": number * 3, "tags": ["a", "b"]} for number in range(5000)]
+    changed = [*lines[:-1], {**lines[-1], "price": 0}]
+
+    assert differences(_answer({"lines": lines, "n": 1}), _answer({"lines": changed, "n": 2})).keys() == {
+        "body.n",
+        "body.lines[].price",
+    }
+
+
+def test_a_long_body_is_kept_by_its_length_and_its_beginning() -> None:
+    body = b"x" * (MAX_BODY_BYTES + 1)
+
+    kept = answer(200, [], body)
+
+    assert len(kept.body) < 70_000
+    assert differences(kept, answer(200, [], body)) == {}
+    assert differences(kept, answer(200, [], body + b"x")).keys() == {"body"}
 
 
 def test_a_body_as_deep_as_json_can_be_is_compared() -> None:
@@ -126,6 +146,12 @@ def test_a_changed_field_is_found_among_random_ones() -> None:
     assert [field["path"] for field in report if field["isDifferent"]] == ["body.kind"]
     assert report[0]["path"] == "body.kind"
     assert report[0]["examples"] == [{"primary": '"old"', "candidate": '"new"'}] * 3
+
+
+def test_what_is_nested_deeply_and_gone_is_told_without_its_text() -> None:
+    deep = b'{"a":' + b"[" * 900 + b"]" * 900 + b"}"
+
+    assert differences(_answer(deep), _answer({})) == {"body.a": ("(nested deeply)", "(absent)")}
 
 
 def test_paths_are_bounded_and_what_is_left_out_is_counted() -> None:

@@ -119,9 +119,13 @@ def _interval(percent: float, began_ms: int = 0, deployment: str = "dep2") -> In
     )
 
 
+def _counter(tables: SessionTables, interval: Interval) -> SessionCounter:
+    return tables.counter(interval, sticky_header("authorization", interval.canary_deployment_id or ""))
+
+
 def test_a_session_fails_once_a_release_and_is_at_risk_until_then() -> None:
     tables = SessionTables()
-    counter = tables.counter(_interval(50.0), "authorization")
+    counter = _counter(tables, _interval(50.0))
     half = BUCKETS // 2
 
     counter.record(5, 200, 4.0)
@@ -144,13 +148,13 @@ def test_a_session_fails_once_a_release_and_is_at_risk_until_then() -> None:
 
 def test_sessions_that_failed_on_the_base_are_not_at_risk_on_the_canary_that_they_come_to() -> None:
     tables = SessionTables()
-    before = tables.counter(_interval(10.0), "authorization")
+    before = _counter(tables, _interval(10.0))
     low, high = canary_buckets(10.0), canary_buckets(25.0)
     for bucket in (0, low, low + 1, high):
         before.record(bucket, 500, 1.0)
     tables.take()
 
-    after = tables.counter(_interval(25.0, began_ms=1), "authorization")
+    after = _counter(tables, _interval(25.0, began_ms=1))
     after.record(low, 500, 1.0)
     [seen] = tables.take()
 
@@ -160,12 +164,12 @@ def test_sessions_that_failed_on_the_base_are_not_at_risk_on_the_canary_that_the
 
 def test_a_release_s_memory_goes_with_the_last_stage_that_is_compiled_for_it() -> None:
     tables = SessionTables()
-    counter: SessionCounter | None = tables.counter(_interval(10.0), "authorization")
+    counter: SessionCounter | None = _counter(tables, _interval(10.0))
     assert counter is not None
     counter.record(0, 500, 1.0)
     tables.take()
-    kept = tables.counter(_interval(25.0, began_ms=1), "authorization")
-    other = tables.counter(_interval(25.0, began_ms=2, deployment="dep3"), "authorization")
+    kept = _counter(tables, _interval(25.0, began_ms=1))
+    other = _counter(tables, _interval(25.0, began_ms=2, deployment="dep3"))
     for each in (kept, other):
         each.record(0, 500, 1.0)
     failed = {seen.interval.canary_deployment_id: seen.canary.failed for seen in tables.take()}
@@ -224,7 +228,7 @@ def test_without_a_difference_failures_are_hypergeometric_over_the_sides_also_on
         buckets = [sticky.bucket(each) or 0 for each in callers]
         tables, at, kept = SessionTables(), 0, []
         for look, (percent, seconds) in enumerate(_LOOKS):
-            counter = tables.counter(_interval(percent, began_ms=look), "authorization")
+            counter = _counter(tables, _interval(percent, began_ms=look))
             kept.append(counter)
             for second in story[at : at + seconds]:
                 for caller, fails in second:

@@ -42,21 +42,31 @@ class Clients:
         self._health: dict[str, Any] | None = None  # of a Headgate; {} of what is none
 
     def client(self, service: str) -> Any:
+        return self._make(service, service, read_timeout_s=60.0, attempts=3)
+
+    def invoker(self, timeout_s: float) -> "LambdaClient":
+        """For a function that may take so long, and must not be called again when it does."""
+        client: LambdaClient = self._make(f"lambda {timeout_s}", "lambda", read_timeout_s=timeout_s, attempts=1)
+        return client
+
+    def _make(self, name: str, service: str, *, read_timeout_s: float, attempts: int) -> Any:
         import boto3  # half a second that only releases pay for
         from botocore.config import Config
 
         with self._making:
-            if service not in self._made:
-                self._made[service] = boto3.session.Session().client(
+            if name not in self._made:
+                self._made[name] = boto3.session.Session().client(
                     service,  # type: ignore[call-overload]  # any service
                     region_name=self.region,
                     endpoint_url=self.endpoint_url or None,
                     config=Config(
-                        connect_timeout=5, read_timeout=60, retries={"mode": "standard", "total_max_attempts": 3}
+                        connect_timeout=5,
+                        read_timeout=read_timeout_s,
+                        retries={"mode": "standard", "total_max_attempts": attempts},
                     ),
                     **self._key(),
                 )
-            return self._made[service]
+            return self._made[name]
 
     @property
     def apigateway(self) -> "APIGatewayClient":

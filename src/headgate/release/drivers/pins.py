@@ -44,11 +44,21 @@ class Pins(Protocol):
 class NativePins:
     """Headgate: pins in the canary settings, gone with them."""
 
-    def __init__(self, release: Release) -> None:
+    def __init__(self, release: Release, clients: Clients, api_id: str) -> None:
         self._changes = release.change.functions
+        self._clients = clients
+        self._api_id = api_id
 
     def problems(self) -> list[str]:
-        return []
+        """An integration that names the function alone, or a version, would go on running what it names."""
+        named = integrations_of(self._clients, self._api_id)
+        return [
+            f"{where} calls function {function}{f':{qualifier}' if qualifier else ''}: end its URI in "
+            f":{function}:{change.alias}/invocations, so that the function can move with its side"
+            for function, change in self._changes.items()
+            for where, qualifier in named.get(function, ())
+            if qualifier != change.alias and not _VARIABLE.fullmatch(qualifier)
+        ] + [_not_called(function) for function in self._changes if function not in named]
 
     def canary(self, versions: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
         return self._pinned("functionVersions", versions), {}
@@ -80,11 +90,9 @@ class AliasPins:
 
     def problems(self) -> list[str]:
         named = self._integrations()
-        found = []
+        found = [_not_called(function) for function in self._changes if function not in named]
         for function, change in self._changes.items():
             uses = named.get(function, [])
-            if not uses:
-                found.append(f"no integration of the API calls function {function}; leave it out of change.functions")
             for where, qualifier in uses:
                 if not _VARIABLE.fullmatch(qualifier):
                     found.append(
@@ -141,25 +149,32 @@ class AliasPins:
         return (self._variables or {})[function]
 
     def _integrations(self) -> dict[str, list[tuple[str, str]]]:
-        """Function -> where it is called, and by which qualifier, as the resources stand."""
-        named: dict[str, list[tuple[str, str]]] = {}
-        self._variables = {}
-        with calling(f"reading the resources of API {self._api_id}"):
-            pages = self._clients.apigateway.get_paginator("get_resources").paginate(
-                restApiId=self._api_id, embed=["methods"]
-            )
-            resources: list[Any] = [each for page in pages for each in page["items"]]
-        for resource in resources:
-            for verb, method in resource.get("resourceMethods", {}).items():
-                found = _NAMED.search(method.get("methodIntegration", {}).get("uri", ""))
-                if found is None:
-                    continue
-                function, qualifier = found[1], found[2] or ""
-                named.setdefault(function, []).append((f"{verb} {resource['path']}", qualifier))
-                variable = _VARIABLE.fullmatch(qualifier)
-                if variable is not None:
-                    self._variables[function] = variable[1]
+        named = integrations_of(self._clients, self._api_id)
+        self._variables = {
+            function: found[1]
+            for function, uses in named.items()
+            for _, qualifier in uses
+            if (found := _VARIABLE.fullmatch(qualifier)) is not None
+        }
         return named
+
+
+def integrations_of(clients: Clients, api_id: str) -> dict[str, list[tuple[str, str]]]:
+    """Function -> where it is called, and by which qualifier, as the resources stand. Raises as `calling` does."""
+    named: dict[str, list[tuple[str, str]]] = {}
+    with calling(f"reading the resources of API {api_id}"):
+        pages = clients.apigateway.get_paginator("get_resources").paginate(restApiId=api_id, embed=["methods"])
+        resources: list[Any] = [each for page in pages for each in page["items"]]
+    for resource in resources:
+        for verb, method in resource.get("resourceMethods", {}).items():
+            found = _NAMED.search(method.get("methodIntegration", {}).get("uri", ""))
+            if found is not None:
+                named.setdefault(found[1], []).append((f"{verb} {resource['path']}", found[2] or ""))
+    return named
+
+
+def _not_called(function: str) -> str:
+    return f"no integration of the API calls function {function}; leave it out of change.functions"
 
 
 def all_versions(aliases: Mapping[str, AliasTarget]) -> dict[str, str]:

@@ -179,9 +179,8 @@ class StageDriver:
     def _pins(self) -> Pins:
         if self._pins_found is None:
             native = self._clients.is_headgate
-            self._pins_found = (
-                NativePins(self._release) if native else AliasPins(self._release, self._clients, self.api_id)
-            )
+            kind = NativePins if native else AliasPins
+            self._pins_found = kind(self._release, self._clients, self.api_id)
         return self._pins_found
 
     def _deployment_of(self, track: Track) -> str:
