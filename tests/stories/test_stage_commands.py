@@ -87,9 +87,11 @@ def test_rolling_back_goes_further_back_until_there_is_nothing_and_a_named_deplo
             f"stage prod has served nothing before {first} that is known and still there; "
             "name a deployment: headgate rollback orders prod DEPLOYMENT"
         )
-        told = _headgate(server, "rollback", "orders", "prod", third, "--json")
+        told = _headgate(server, "rollback", "orders", "prod", third, "--as", "ann b.", "--json")
+        moves = json.loads(_headgate(server, "history", "orders", "prod", "--json").stdout)["moves"]
 
         assert json.loads(told.stdout)["to"] == {"deploymentId": third}
+        assert (moves[0]["actor"], moves[0]["userAgent"].partition("/")[0]) == ("ann b.", "headgate")
         assert api.stage()["deploymentId"] == third
 
 

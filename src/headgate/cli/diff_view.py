@@ -29,7 +29,7 @@ _WORDS: Final = {
 """What is read better than the wire's name. All others are told as they are, so that they can be looked up."""
 
 _INDENT: Final = 6
-_LABEL_ROOM: Final = 44  # columns at most that what is changed is aligned to
+_LABEL_ROOM: Final = 36  # columns at most that values are aligned behind; a longer label stands for itself
 _CONTEXT: Final = 2  # lines around a changed one of a text
 
 Difference = Mapping[str, Any]
@@ -48,8 +48,10 @@ def print_differences(document: Mapping[str, Any]) -> None:
 def _headline(comparison: Mapping[str, Any]) -> Text:
     a, b, count = comparison["a"], comparison["b"], len(comparison["differences"])
     if b["is"] == "current" and a["is"] in {"stage", "canary"}:
-        share = "" if a["is"] == "stage" else f" to {a['percentTraffic']:g} % of its traffic"
-        line = Text.assemble((a["stage"], "bold"), f" serves {_deployment(a)}{share}, ")
+        who, share = a["stage"], ""
+        if a["is"] == "canary":
+            who, share = f"{a['stage']}'s canary", f" to {a['percentTraffic']:g} % of the traffic"
+        line = Text.assemble((who, "bold"), f" serves {_deployment(a)}{share}, ")
         if not count:
             return line.append("and all is deployed", "green")
         return line.append(f"{count} changes are not deployed" if count > 1 else "1 change is not deployed", "yellow")
@@ -92,7 +94,8 @@ def _print_place(console: Console, place: str, found: Sequence[Difference]) -> N
         console.print(line.append(f"  {what}", f"not bold {style}"))
         return
     console.print(Text(f"    {printable(place)}", "bold"))
-    room = min(_LABEL_ROOM, max(len(_label(each["path"])) for each in found))
+    labels = [len(_label(each["path"])) for each in found]
+    room = max((each for each in labels if each <= _LABEL_ROOM), default=0)
     for each in found:
         _print_change(console, each, room)
 
@@ -131,7 +134,8 @@ def _below_each_other(before: Any, after: Any) -> Iterator[tuple[str, str]]:
     """Lines with their signs; of two long texts only what is around a change."""
     olds, news = ([] if each is None else _value(each).splitlines() for each in (before, after))
     if len(olds) > 1 and len(news) > 1:
-        for line in list(difflib.unified_diff(olds, news, n=_CONTEXT, lineterm=""))[2:]:
+        # Without its heading: two lines for the files, one for where the first change is.
+        for line in list(difflib.unified_diff(olds, news, n=_CONTEXT, lineterm=""))[3:]:
             yield ("…", "") if line.startswith("@@") else (line[0], line[1:])
         return
     yield from (("-", line) for line in olds)

@@ -33,7 +33,7 @@ def print_history(document: Mapping[str, Any]) -> None:
     table.add_column("what", overflow="fold")
     table.add_column("by", overflow="fold")
     for move in document["moves"]:
-        who = printable(move["accessKey"] or "unsigned")
+        who = printable(move["actor"] or move["accessKey"] or "unsigned")
         table.add_row(_time(move["at"]), _what(move), Text(f"{who}  {printable(move['userAgent'])}".rstrip()))
     console.print()
     console.print(table)
@@ -61,7 +61,7 @@ def _headline(document: Mapping[str, Any]) -> Text:
         return line + Text("is deleted", "red")
     line.append(f"serves {_told(serves)}")
     if (canary := serves.get("canary")) is not None:
-        line.append(f", and to {canary['percentTraffic']:g} % of its traffic {_told(canary)}")
+        line.append(f", its canary {_told(canary)} at {canary['percentTraffic']:g} %")
     if document["openRelease"] is not None:
         line.append(f"; release {document['openRelease']} is on its way", "yellow")
     elif previous is not None:

@@ -18,7 +18,7 @@ Endpoint = Annotated[
 ]
 
 
-def plane_of(service: str, endpoint_url: str | None, region: str | None = None) -> ControlPlane:
+def plane_of(service: str, endpoint_url: str | None, region: str | None = None, actor: str = "") -> ControlPlane:
     """Ends the command where the endpoint is no URL."""
     variable = os.environ.get
     try:
@@ -31,6 +31,7 @@ def plane_of(service: str, endpoint_url: str | None, region: str | None = None) 
             access_key=variable("AWS_ACCESS_KEY_ID") or "test",
             secret_key=variable("AWS_SECRET_ACCESS_KEY") or "test",
             service=service,
+            actor=actor,
         )
     except ValueError as error:
         fail(str(error))

@@ -8,7 +8,7 @@ import typer
 from headgate.cli.failure import fail
 from headgate.cli.history_view import print_history, print_rollback
 from headgate.cli.plane import Endpoint, asking, plane_of
-from headgate.cli.release_options import AsJson, Region, printed
+from headgate.cli.release_options import AsJson, Region, printed, user
 from headgate.client.control_plane import Refused
 from headgate.client.deployments import move_stage, read_history
 
@@ -39,6 +39,9 @@ def rollback(
     ] = None,
     endpoint_url: Endpoint = None,
     region: Region = None,
+    actor: Annotated[
+        str | None, typer.Option("--as", help="Who does it, for the history. Default: your user name.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Bring a stage back to an earlier deployment, in one call; a canary's traffic ends in the same call.
@@ -48,7 +51,7 @@ def rollback(
     Stage variables and functions stay as they are: what a release moved with
     its deployment, `headgate release rollback` brings back as one.
     """
-    plane = plane_of("apigateway", endpoint_url, region)
+    plane = plane_of("apigateway", endpoint_url, region, actor or user())
     with asking():
         before = read_history(plane, api, stage, 1)
         changes = _changes(before, api, deployment)

@@ -33,8 +33,13 @@ class Refused(Exception):
 class ControlPlane:
     """One service of an endpoint, and who asks it. The key's owner and the region decide whose things are meant."""
 
-    def __init__(self, endpoint_url: str, region: str, access_key: str, secret_key: str, service: str) -> None:
-        """`service` is the signing name, such as lambda. Raises ValueError for what is no http or https URL."""
+    def __init__(
+        self, endpoint_url: str, region: str, access_key: str, secret_key: str, service: str, actor: str = ""
+    ) -> None:
+        """`service` is the signing name, such as lambda; `actor` whoever it is done for, for histories.
+
+        Raises ValueError for what is no http or https URL.
+        """
         parts = urlsplit(endpoint_url)
         if parts.scheme not in {"http", "https"} or not parts.hostname:
             raise ValueError(f"{endpoint_url!r} is no endpoint; give a URL such as http://127.0.0.1:4566")
@@ -46,6 +51,7 @@ class ControlPlane:
         self._access_key = access_key
         self._secret_key = secret_key
         self._service = service
+        self._user_agent = f"headgate/{__version__}" + (f" headgate-actor/{quote(actor, '')}" if actor else "")
 
     def ask(
         self, method: str, path: str, document: Mapping[str, Any] | None = None, query: Mapping[str, str] | None = None
@@ -103,7 +109,7 @@ class ControlPlane:
             "Host": host,
             "X-Amz-Date": now,
             "Content-Type": "application/json",
-            "User-Agent": f"headgate/{__version__}",
+            "User-Agent": self._user_agent,
             "Authorization": (
                 f"AWS4-HMAC-SHA256 Credential={self._access_key}/{scope}, SignedHeaders={names}, Signature={signature}"
             ),

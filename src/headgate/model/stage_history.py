@@ -1,12 +1,15 @@
 """What moved a stage: a bounded list of moves per stage, each written in the transaction that made it.
 
-The control plane knows no users. What it knows of who did it is the access key and the program's name. Of variables
-and pins the names are kept and not the values, which may be secret.
+The control plane knows no users. What it knows of who did it is the access key, the program's name and, from Headgate's
+own commands and releases, the person for whom they say they act. Of variables and pins the names are kept and not the
+values, which may be secret.
 """
 
 import re
 from collections.abc import Callable, Iterable, Mapping
+from itertools import chain
 from typing import Any, Final
+from urllib.parse import unquote
 
 import msgspec
 
@@ -17,8 +20,11 @@ MAX_MOVES: Final = 1000  # kept of a stage; the oldest go
 MAX_NAMES: Final = 50  # kept of the names that one move changed
 MAX_ENDED: Final = 100  # deleted stages of an API whose history is kept
 _MAX_DESCRIPTION: Final = 200  # characters
-_MAX_AGENT: Final = 64
+_MAX_AGENT: Final = 160
+_MAX_ACTOR: Final = 64
 _MAX_KEY: Final = 128
+_ACTOR: Final = re.compile(r"headgate-actor/(\S+)")
+_RELEASE_AGENT: Final = "headgate-release/"  # of a release's own calls (release/world.py), behind the SDK's name
 _PARTNERS: Final = frozenset({"APN", "HashiCorp"})  # Terraform's provider names them before itself
 _RELEASE: Final = re.compile(r"headgate release (.+)/\d+/[^/]*/[^/]*")
 
@@ -43,7 +49,8 @@ class StageMove(Value, frozen=True, rename="camel"):
     at: float  # seconds since the epoch
     operation: str
     access_key: str  # "" for an unsigned request
-    user_agent: str
+    actor: str  # the person whom the program names, "" for none; as little proven as the rest
+    user_agent: str  # the program's name and version, or headgate-release/NAME
     before: Serving | None
     after: Serving | None
     changed: tuple[str, ...] = ()  # names of variables and of settings of the canary, as UpdateStage's paths
@@ -85,6 +92,7 @@ def move_of(
         at=at,
         operation=operation,
         access_key=access_key[:_MAX_KEY],
+        actor=actor_of(user_agent),
         user_agent=program_name(user_agent),
         before=old,
         after=new,
@@ -126,11 +134,22 @@ def released_by(description: str | None) -> str | None:
 
 
 def program_name(user_agent: str) -> str:
-    """The program of a User-Agent header with its version, such as aws-cli/1.42.3; without the rest."""
-    printable = "".join(each for each in user_agent if each.isprintable())
-    products = re.findall(r"[^\s/()]+/[^\s/()]+", printable)
-    told = next((each for each in products if each.partition("/")[0] not in _PARTNERS), printable)
-    return told[:_MAX_AGENT]
+    """The program of a User-Agent header with its version, such as aws-cli/1.42.3, or a release; without the rest."""
+    printable = _printable(user_agent)
+    products: list[str] = re.findall(r"[^\s/()]+/[^\s/()]+", printable)
+    releases = (each for each in products if each.startswith(_RELEASE_AGENT))
+    others = (each for each in products if each.partition("/")[0] not in _PARTNERS)
+    return next(chain(releases, others), printable)[:_MAX_AGENT]
+
+
+def actor_of(user_agent: str) -> str:
+    """The person whom a User-Agent header names, percent-encoded; see `client.control_plane` and `release.world`."""
+    found = _ACTOR.search(user_agent)
+    return "" if found is None else _printable(unquote(found[1]))[:_MAX_ACTOR]
+
+
+def _printable(text: str) -> str:
+    return "".join(each for each in text if each.isprintable())
 
 
 def _go_to(way: list[str], deployment_id: str) -> None:

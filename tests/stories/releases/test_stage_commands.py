@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from support.releases import Versions, a_story, wait_for
+from support.releases import Versions, a_story, release, wait_for
 from support.server import RunningServer, command
 
 
@@ -37,7 +37,8 @@ def test_a_release_s_moves_are_in_the_history_under_its_name(
     server: RunningServer, versions: Versions, tmp_path: Path
 ) -> None:
     with a_story(server, versions, tmp_path) as story:
-        story.start(steps="[{weight: 50, bake: 2s}, {weight: 100}]")
+        file = story.file(steps="[{weight: 50, bake: 2s}, {weight: 100}]")
+        assert release(server, "start", str(file), "--as", "ann").returncode == 0
         assert story.end()["phase"] == "promoted"
 
         history = json.loads(_headgate(server, "history", story.name, "prod", "--json").stdout)
@@ -46,6 +47,9 @@ def test_a_release_s_moves_are_in_the_history_under_its_name(
         assert history["previous"]["deploymentId"] == story.first_deployment
         weights = [each["after"]["canary"]["percentTraffic"] for each in history["moves"] if "canary" in each["after"]]
         assert 50.0 in weights
+        by_release = {each["number"]: each["actor"] for each in history["moves"] if "release/" in each["userAgent"]}
+        assert set(by_release.values()) == {"ann"}
+        assert set(by_release) == set(range(2, len(history["moves"]) + 1))
         assert any("variables/version" in each["changed"] for each in history["moves"])
         text = _headgate(server, "history", story.name, "prod").stdout
         assert f"(release {story.name})" in text

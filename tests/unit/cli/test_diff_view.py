@@ -41,7 +41,7 @@ def _changed(path: str, before: Any, after: Any) -> dict[str, Any]:
             _CANARY,
             _CURRENT,
             0,
-            "prod serves dep002 of release orders-2.1 to 12.5 % of its traffic, and all is deployed",
+            "prod's canary serves dep002 of release orders-2.1 to 12.5 % of the traffic, and all is deployed",
         ),
         (_DEPLOYMENT, _OTHER, 0, "dep001 and dep009 do not differ"),
         (_DEPLOYMENT, _OTHER, 1, "dep001 -> dep009, 1 difference"),
@@ -102,18 +102,23 @@ def test_what_has_no_room_stands_below_each_other_and_wraps_below_itself(
 def test_of_long_texts_only_what_changed_is_shown_with_the_lines_around(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    lines = [f"line {number}" for number in range(20)]
-    changed = [*lines[:10], "changed", *lines[11:]]
+    lines = [f"line {number}" for number in range(30)]
+    changed = [*lines[:10], "changed", *lines[11:25], *lines[26:]]
     found = _changed("methodIntegration requestTemplates a/b", "\n".join(lines), "\n".join(changed))
 
     assert [line.strip() for line in _shown(monkeypatch, capsys, found)[3:]] == [
-        "…",
         "line 8",
         "line 9",
         "- line 10",
         "+ changed",
         "line 11",
         "line 12",
+        "…",
+        "line 23",
+        "line 24",
+        "- line 25",
+        "line 26",
+        "line 27",
     ]
 
 

@@ -14,6 +14,7 @@ from headgate.model.stage_history import (
     ServedDeployment,
     Serving,
     StageMove,
+    actor_of,
     move_of,
     program_name,
     released_by,
@@ -127,12 +128,29 @@ def test_names_beyond_the_bound_are_counted() -> None:
         ("curl", "curl"),
         ("", ""),
         ("a\x1b[31m/1", "a[31m/1"),
-        ("x" * 500, "x" * 64),
+        ("x" * 500, "x" * 160),
+        (
+            "Boto3/1.40.1 md/Botocore#1.40.1 headgate-release/orders-2.1 headgate-actor/ann",
+            "headgate-release/orders-2.1",
+        ),
     ],
-    ids=["boto3", "the CLI", "Terraform", "no product", "none", "control characters", "too long"],
+    ids=["boto3", "the CLI", "Terraform", "no product", "none", "control characters", "too long", "a release"],
 )
 def test_the_program_of_a_user_agent(header: str, name: str) -> None:
     assert program_name(header) == name
+
+
+@pytest.mark.parametrize(
+    ("header", "actor"),
+    [
+        ("headgate/0.1.0 headgate-actor/ann", "ann"),
+        ("Boto3/1.40.1 headgate-release/a headgate-actor/Ann%20B%C3%B6hm", "Ann Böhm"),
+        ("headgate/0.1.0 headgate-actor/%1B%5B2J", "[2J"),
+        ("Boto3/1.40.1", ""),
+    ],
+)
+def test_the_person_of_a_user_agent(header: str, actor: str) -> None:
+    assert actor_of(header) == actor
 
 
 @pytest.mark.parametrize(
