@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 # Byte-compiled packages start several times faster; see docs/benchmarks.md.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: demo test check format bench simulate lock models schema clean
+.PHONY: demo test check format bench bench-peers simulate lock models schema aws-lambda-ric clean
 .DEFAULT_GOAL := test
 
 $(STAMP): requirements.lock pyproject.toml
@@ -48,6 +48,16 @@ format: $(STAMP)
 bench: $(STAMP)  ## ratios in one run; the report is docs/benchmarks.md
 	$(call need,$(BENCH_TOOLS))
 	$(BIN)/python -m bench
+	$(BIN)/python -m bench.functions
+
+bench-peers:  ## what functions are measured beside: serverless-offline and MiniStack
+	npm install --no-audit --no-fund --prefix .cache/bench-peers serverless@3 serverless-offline@13
+	$(PYTHON) -m venv .cache/bench-peers/venv
+	.cache/bench-peers/venv/bin/python -m pip install --quiet --disable-pip-version-check ministack
+
+aws-lambda-ric:  ## AWS's own client for Node.js, which a test runs where it is there; compiles, so it is slow
+	$(call need,node:nodejs npm autoreconf:autoconf aclocal:automake libtoolize:libtool g++ cmake)
+	npm install --no-audit --no-fund --prefix .cache/aws-lambda-ric aws-lambda-ric
 
 simulate: $(STAMP)  ## how often and how soon releases are rolled back, rightly and wrongly; the table of docs/statistics.md
 	$(BIN)/python tools/simulate.py
@@ -63,4 +73,4 @@ lock: $(STAMP)
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --all-extras --group dev pyproject.toml --output-file requirements.lock
 
 clean:
-	rm -rf $(VENV) .headgate bench/out
+	rm -rf $(VENV) .headgate .cache bench/out

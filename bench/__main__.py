@@ -3,57 +3,14 @@
 import argparse
 import platform
 import statistics
-import subprocess
 import sys
 import time
 import urllib.request
-from pathlib import Path
-from typing import Final
 
-from bench.load import BACKEND_PORT, PROXY, STATIC, Load, missing_tools, nginx, pinned, resident_mib, wait_for, wrk
+from bench import metrics
+from bench.load import BACKEND_PORT, PROXY, STATIC, Load, missing_tools, nginx, resident_mib, wrk
+from bench.report import BUDGET_BARE_PER_S, LOAD_CORE, OUT, ROUNDS, SERVER_CORE, Report, median, yardstick
 from bench.target import headgate
-
-OUT: Final = Path(__file__).parent / "out"
-SERVER_CORE: Final = 0
-LOAD_CORE: Final = 1
-ROUNDS: Final = 3
-BARE_PORT: Final = 18083
-BUDGET_BARE_PER_S: Final = 132_000
-"""What the yardstick gave on the machine that the budget was set on; absolute figures scale with it."""
-
-
-class Report:
-    """Lines for a person, and the same as Markdown."""
-
-    def __init__(self) -> None:
-        self._rows: list[tuple[str, str, str, str]] = []
-
-    def add(self, what: str, measured: str, wanted: str, *, reached: bool) -> None:
-        verdict = "reached" if reached else "SHORT"
-        print(f"{what:<52} {measured:<44} {wanted:<16} {verdict}", flush=True)
-        self._rows.append((what, measured, wanted, verdict))
-
-    def markdown(self) -> str:
-        header = "| what | measured | budget | |\n|---|---|---|---|\n"
-        return header + "".join(f"| {' | '.join(row)} |\n" for row in self._rows)
-
-
-def yardstick(report: Report, seconds: int) -> Load:
-    """How fast this machine is today: a fixed answer from httptools on uvloop, on one core."""
-    command = pinned([sys.executable, "-m", "bench.bare", str(BARE_PORT)], SERVER_CORE)
-    process = subprocess.Popen(command, cwd=OUT.parent.parent)
-    try:
-        url = f"http://127.0.0.1:{BARE_PORT}/"
-        wait_for(url)
-        load = _median([wrk(url, connections=32, seconds=seconds, core=LOAD_CORE) for _ in range(ROUNDS)])
-    finally:
-        process.terminate()
-        process.wait()
-    relative = load.per_s / BUDGET_BARE_PER_S
-    report.add(
-        "bare answer, one core: the yardstick", f"{load}; {relative:.2f} of the budget's machine", "", reached=True
-    )
-    return load
 
 
 def http_proxy(report: Report, seconds: int) -> None:
@@ -71,7 +28,7 @@ def http_proxy(report: Report, seconds: int) -> None:
         for _ in range(ROUNDS):
             ours.append(wrk(url, connections=32, seconds=seconds, core=LOAD_CORE))
             theirs.append(wrk(other, connections=32, seconds=seconds, core=LOAD_CORE))
-    mine, nginx_s = _median(ours), _median(theirs)
+    mine, nginx_s = median(ours), median(theirs)
     ratio = mine.per_s / nginx_s.per_s
     report.add("nginx proxy_pass, one core", str(nginx_s), "", reached=nginx_s.failed == 0)
     report.add("HTTP_PROXY, one core", str(mine), "", reached=mine.failed == 0)
@@ -85,7 +42,7 @@ def lambda_proxy(report: Report, seconds: int, bare: Load) -> None:
         wrk(url, connections=32, seconds=2)
         for connections in (1, 32):
             runs = [wrk(url, connections=connections, seconds=seconds) for _ in range(ROUNDS)]
-            load = _median(runs)
+            load = median(runs)
             wanted = ">= 10,000/s" if connections == 32 else ""
             reached = load.failed == 0 and (connections == 1 or load.per_s >= 10_000)
             report.add(f"AWS_PROXY, {connections} connections, two cores", str(load), wanted, reached=reached)
@@ -115,13 +72,6 @@ def starts(report: Report) -> None:
     report.add("first call of a new Python function", spread, "< 60 ms", reached=first_s < 0.060)
 
 
-def _median(runs: list[Load]) -> Load:
-    """The run with the median rate; failures of all are counted."""
-    ordered = sorted(runs, key=lambda run: run.per_s)
-    chosen = ordered[len(ordered) // 2]
-    return Load(chosen.per_s, chosen.p50_ms, chosen.p99_ms, sum(run.failed for run in runs))
-
-
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("--seconds", type=int, default=5, help="length of each run of wrk")
@@ -130,6 +80,7 @@ def main() -> int:
     missing = missing_tools()
     print(f"{platform.python_implementation()} {platform.python_version()}, {platform.machine()}\n", flush=True)
     starts(report)
+    metrics.measure(report)
     if "wrk" in missing:
         print("wrk is not installed: apt-get install wrk, for the figures under load")
     else:

@@ -14,7 +14,7 @@ import uvloop
 
 from headgate.telemetry.log_buffer import LogBuffer
 from headgate.telemetry.log_store import LogStore
-from headgate.telemetry.metric_sink import NoMetrics
+from headgate.telemetry.metric_sink import GatheredMetrics
 
 WANTED_PER_S: Final = 20_000
 SECONDS: Final = 5
@@ -32,7 +32,7 @@ def _write(buffer: LogBuffer, count: int) -> None:
 async def flat_out(folder: Path) -> float:
     """Lines a second."""
     store = LogStore(folder / "flat.db")
-    buffer = LogBuffer(store, NoMetrics())
+    buffer = LogBuffer(store, GatheredMetrics(time.time))
     lines = WANTED_PER_S * SECONDS
     began = time.perf_counter()
     for _ in range(SECONDS):
@@ -47,7 +47,7 @@ async def flat_out(folder: Path) -> float:
 async def paced(folder: Path) -> tuple[float, int, float]:
     """CPU seconds a second at the wanted rate, lines dropped, and the longest that the event loop was late."""
     store = LogStore(folder / "paced.db")
-    buffer = LogBuffer(store, NoMetrics())
+    buffer = LogBuffer(store, GatheredMetrics(time.time))
     buffer.start()
     turns = 100  # a second
     latest_s = 0.0

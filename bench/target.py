@@ -22,6 +22,7 @@ HANDLER: Final = (Path(__file__).parent.parent / "examples" / "orders" / "blue.p
 class Target:
     def __init__(self, pid: int, control: str, gateway: str, start_s: float) -> None:
         self.pid = pid
+        self.control = control
         self.start_s = start_s  # from the start of the process to the first answer of its health page
         self._gateway = gateway
         session = boto3.Session(region_name="us-east-1", aws_access_key_id="bench", aws_secret_access_key="bench")
@@ -32,18 +33,9 @@ class Target:
         """The URL of a new API that passes on to `uri`."""
         return self._api("proxy", type="HTTP_PROXY", integrationHttpMethod="GET", uri=uri)
 
-    def lambda_proxy(self, name: str) -> str:
+    def lambda_proxy(self, name: str, source: str = HANDLER, runtime: str = "python3.13") -> str:
         """The URL of a new API over a new function, with the demo's handler."""
-        code = io.BytesIO()
-        with zipfile.ZipFile(code, "w") as archive:
-            archive.writestr("orders.py", HANDLER)
-        arn = self._functions.create_function(
-            FunctionName=name,
-            Runtime="python3.13",
-            Role=ROLE,
-            Handler="orders.handle",
-            Code={"ZipFile": code.getvalue()},
-        )["FunctionArn"]
+        arn = self.function(name, source, runtime)
         self._functions.add_permission(
             FunctionName=name,
             StatementId="gateway",
@@ -52,6 +44,21 @@ class Target:
         )
         uri = f"arn:aws:apigateway:us-east-1:lambda:path/2015-03-31/functions/{arn}/invocations"
         return self._api(name, type="AWS_PROXY", integrationHttpMethod="POST", uri=uri)
+
+    def function(self, name: str, source: str = HANDLER, runtime: str = "python3.13") -> str:
+        """The ARN of a new function."""
+        is_node = runtime.startswith("nodejs")
+        code = io.BytesIO()
+        with zipfile.ZipFile(code, "w") as archive:
+            archive.writestr("index.js" if is_node else "orders.py", source)
+        arn: str = self._functions.create_function(
+            FunctionName=name,
+            Runtime=runtime,
+            Role=ROLE,
+            Handler="index.handler" if is_node else "orders.handle",
+            Code={"ZipFile": code.getvalue()},
+        )["FunctionArn"]
+        return arn
 
     def _api(self, name: str, **integration: Any) -> str:
         api = self._apis.create_rest_api(name=name)

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.random import Generator
 
 from headgate.release.analysis.evidence import AnalysisSettings, Evidence, Verdict, assess
-from headgate.release.analysis.looks import Counts, Look, Tally
+from headgate.release.analysis.looks import ERROR_RATE, Counts, Look, Tally
 
 SEED: Final = 7
 LOOK_S: Final = 30.0
@@ -28,17 +28,16 @@ ERRORS: Final = "errors-5xx"
 LATENCIES: Final = ("latency-p50", "latency-p90", "latency-p99")
 JUDGES: Final = ("0.05", "0.01", "z", "flagger", "argo")  # the analysis at these alphas; the other rules
 
-Risks = Callable[[Generator, int], tuple[float, float]]
-"""The shares of errors on the stable side and on the canary, in one look of a release."""
+Traffic = Callable[[Generator], Iterator[Look]]
+"""Draws the looks of one release."""
 
 
 class Scenario(NamedTuple):
-    """`traffic` draws a release's looks."""
-
     name: str
-    traffic: Callable[[Generator], Iterator[Look]]
+    traffic: Traffic
     is_good: bool
     compare: tuple[str, ...] = (ERRORS,)
+    is_for_all: bool = True  # the other rules judge requests, and these by their errors
 
 
 class Outcome(NamedTuple):
@@ -52,11 +51,11 @@ class Outcome(NamedTuple):
 # Traffic
 
 
-def steady(ratio: float, share: float, rps: float = 20.0) -> Callable[[Generator], Iterator[Look]]:
+def steady(ratio: float, share: float, rps: float = 20.0) -> Traffic:
     return lambda chance: _errors(chance, rps, lambda _: (share, min(1.0, share * ratio)))
 
 
-def drifting(ratio: float, share: float = 0.005, rps: float = 20.0) -> Callable[[Generator], Iterator[Look]]:
+def drifting(ratio: float, share: float = 0.005, rps: float = 20.0) -> Traffic:
     """Errors come and go as over a day, and the backend of both sides is out for 90 s."""
 
     def traffic(chance: Generator) -> Iterator[Look]:
@@ -73,9 +72,7 @@ def drifting(ratio: float, share: float = 0.005, rps: float = 20.0) -> Callable[
     return traffic
 
 
-def late(
-    ratio: float, share: float = 0.005, rps: float = 20.0, begins_at: int = 40
-) -> Callable[[Generator], Iterator[Look]]:
+def late(ratio: float, share: float = 0.005, rps: float = 20.0, begins_at: int = 40) -> Traffic:
     """A canary that is well until a leak, say, has filled something."""
     return lambda chance: _errors(chance, rps, lambda at: (share, share * ratio if at >= begins_at else share))
 
@@ -92,29 +89,49 @@ def _errors(chance: Generator, rps: float, risks: Callable[[int], tuple[float, f
         )
 
 
-def sessions(unit: str, rps: float = 20.0, share: float = 0.01) -> Callable[[Generator], Iterator[Look]]:
-    """Callers stay on their side, and some have trouble with most of what they do, on either side.
+def sticky(unit: str, ratio: float = 1.0) -> Traffic:
+    """2000 callers who stay on their side, at 20 requests/s. One in 40 is troubled: four of ten of his requests fail.
 
-    A session has 20 requests in a look; one in 40 is troubled, and then four of ten of its requests fail.
+    On the canary there are `ratio` times as many of these. Units are requests, or as `dataplane.sessions` counts: the
+    callers who have not failed before, and for shares the first request of each.
     """
+    callers = 2000
 
     def traffic(chance: Generator) -> Iterator[Look]:
+        place, trouble = chance.uniform(0, 100, callers), chance.uniform(0, 1, callers)
+        at_risk, new = np.ones(callers, dtype=bool), np.ones(callers, dtype=bool)
         for at, weight in enumerate(WEIGHTS):
-            sides = []
-            for percent in (100 - weight, weight):
-                count = int(chance.poisson(rps * LOOK_S / 20 * percent / 100))
-                troubled = int(chance.binomial(count, share / 0.4))
-                failed = chance.binomial(20, 0.4, size=troubled)
-                if unit == "request":
-                    sides.append(Counts(requests=count * 20, bad={ERRORS: int(failed.sum())}))
-                else:
-                    sides.append(Counts(requests=count, bad={ERRORS: int((failed > 0).sum())}))
+            on_canary = place < weight
+            requests = chance.poisson(20.0 * LOOK_S / callers, callers)
+            risk = np.where(trouble < np.where(on_canary, ratio, 1.0) / 40, 0.4, 0.0)
+            first_failed = chance.uniform(0, 1, callers) < risk
+            first = new & (requests > 0)
+            failed = first & first_failed | (chance.binomial(np.maximum(0, requests - first), risk) > 0)
+            if unit == "request":
+                all_failed = chance.binomial(requests, risk)
+                sides = [
+                    Counts(requests=int(requests[side].sum()), bad={ERRORS: int(all_failed[side].sum())})
+                    for side in (~on_canary, on_canary)
+                ]
+            else:
+                sides = [
+                    Counts(
+                        requests=int(first[side].sum()),
+                        bad={
+                            ERRORS: int((failed & at_risk)[side].sum()),
+                            ERROR_RATE: int((first & first_failed)[side].sum()),
+                        },
+                        of={ERRORS: int(at_risk[side].sum())},
+                    )
+                    for side in (~on_canary, on_canary)
+                ]
             yield _look(at, weight, *sides, is_sticky=True)
+            at_risk, new = at_risk & ~failed, new & (requests == 0)
 
     return traffic
 
 
-def latency(factor: float = 1.0, stalled: float = 0.0, drift: float = 0.0) -> Callable[[Generator], Iterator[Look]]:
+def latency(factor: float = 1.0, stalled: float = 0.0, drift: float = 0.0) -> Traffic:
     """600 requests a look, log-normal around 100 ms; `stalled` is the share of the canary's that take 1 s more.
 
     "Slow" is slower than the stable side's percentiles before the release; `drift` moves the latency of both sides.
@@ -165,13 +182,23 @@ SCENARIOS: Final = (
     Scenario("3 times, while errors drift and the backend is out", drifting(3), is_good=False),
     Scenario("5 times, from look 41 on", late(5), is_good=False),
     Scenario("half of the requests fail, 0.5 requests/s", steady(50, 0.01, rps=0.5), is_good=False),
-    Scenario("good, sticky callers, counted by request", sessions("request"), is_good=True),
-    Scenario("good, sticky callers, counted by session", sessions("session"), is_good=True),
-    Scenario("good latency", latency(), is_good=True, compare=LATENCIES),
-    Scenario("good latency that drifts on both sides", latency(drift=0.3), is_good=True, compare=LATENCIES),
-    Scenario("all requests 1.1 times slower", latency(1.1), is_good=False, compare=LATENCIES),
-    Scenario("all requests 1.25 times slower", latency(1.25), is_good=False, compare=LATENCIES),
-    Scenario("2 % of the requests 1 s slower", latency(stalled=0.02), is_good=False, compare=LATENCIES),
+    Scenario("good, sticky callers, counted by request", sticky("request"), is_good=True),
+    Scenario("good, sticky callers, counted by caller", sticky("caller"), is_good=True, is_for_all=False),
+    Scenario(
+        "3 times as many troubled callers, counted by caller",
+        sticky("caller", ratio=3),
+        is_good=False,
+        is_for_all=False,
+    ),
+    Scenario("good latency", latency(), is_good=True, compare=LATENCIES, is_for_all=False),
+    Scenario(
+        "good latency that drifts on both sides", latency(drift=0.3), is_good=True, compare=LATENCIES, is_for_all=False
+    ),
+    Scenario("all requests 1.1 times slower", latency(1.1), is_good=False, compare=LATENCIES, is_for_all=False),
+    Scenario("all requests 1.25 times slower", latency(1.25), is_good=False, compare=LATENCIES, is_for_all=False),
+    Scenario(
+        "2 % of the requests 1 s slower", latency(stalled=0.02), is_good=False, compare=LATENCIES, is_for_all=False
+    ),
 )
 
 
@@ -266,10 +293,8 @@ def _cell(summary: Summary) -> str:
 
 def _row(scenario: Scenario, runs: int) -> str:
     found = simulate(scenario, runs)
-    # The other rules are about errors.
-    cells = [
-        _cell(found.by[judge]) if j < 2 or scenario.compare == (ERRORS,) else "-" for j, judge in enumerate(JUDGES)
-    ]
+    judges = JUDGES if scenario.is_for_all else JUDGES[:2]
+    cells = [_cell(found.by[judge]) if judge in judges else "-" for judge in JUDGES]
     served = found.by["0.01"].served
     cells.append("-" if scenario.is_good or served is None else f"{served:.0f}")
     cells.append(f"{100 * found.passed:.0f} %" + (f", look {found.passed_look:.0f}" if found.passed_look else ""))

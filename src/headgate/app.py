@@ -26,11 +26,12 @@ import uvicorn
 
 from headgate import __version__
 from headgate.control import apigateway, cloudwatch, lambda_, logs, sts
+from headgate.control.cloudwatch.alarms import Alarms
 from headgate.control.code_links import CodeLinks
 from headgate.control.dispatch import Dispatcher, OwnService
 from headgate.control.function_service import FunctionService
 from headgate.control.lambda_.event_queue import EventLimits, EventQueue
-from headgate.control.lambda_.ports import Invoked
+from headgate.control.lambda_.ports import Invoked, Streamed
 from headgate.control.old_code import COLLECT_EVERY_S, delete_old_code, discard_old_folders
 from headgate.control.polling.poller import Functions as PollerFunctions
 from headgate.control.polling.poller import Pace
@@ -48,13 +49,14 @@ from headgate.functions import isolation
 from headgate.functions.directory import FunctionDirectory
 from headgate.functions.runtime import FunctionRuntime, RuntimeLimits, Runtimes
 from headgate.model.arn import FunctionRef, parse_function_arn
-from headgate.model.call import Call, Response
+from headgate.model.call import Call, HttpAnswer
 from headgate.model.event_source import EventSourceMapping
 from headgate.model.function import FunctionVersion
 from headgate.model.provisioned import Provisioned
 from headgate.model.scope import Scope
 from headgate.server.aws_calls import call_aws
 from headgate.server.bridge import MotoBridge
+from headgate.server.cloudwatch_ports import AlarmPorts, CloudWatchService
 from headgate.server.control_app import ControlApp
 from headgate.server.deployment_pages import DeploymentPages
 from headgate.server.forward import EndpointForwarder
@@ -84,7 +86,7 @@ from headgate.telemetry.log_filters import Observed
 from headgate.telemetry.log_store import Busy, LogBounds, LogStore
 from headgate.telemetry.log_tail import LogTail
 from headgate.telemetry.log_writing import now_ms
-from headgate.telemetry.metric_sink import MetricSink, NoMetrics
+from headgate.telemetry.metric_sink import GatheredMetrics
 from headgate.wire.services import load
 
 _log = logging.getLogger("headgate")
@@ -120,6 +122,7 @@ class Server:
         self._directory = FunctionDirectory(settings.concurrency)
         self._function_urls = FunctionUrls()
         self._code_links = CodeLinks()
+        self._alarms = Alarms()
 
     def __repr__(self) -> str:
         return f"<Server control :{self.port}, gateway :{self.gateway_port}, {self._stages}>"
@@ -165,9 +168,10 @@ class Server:
             self._mirrors,
         )
         place = isolation.workplace(self._root, isolated)
-        self._store = SqliteStore(self._folder.database, self._publisher.prepare, durable=not settings.ephemeral)
+        prepare = self._alarms.beside(self._publisher.prepare)
+        self._store = SqliteStore(self._folder.database, prepare, durable=not settings.ephemeral)
         self._store.sealing = Sealed(await self._key())
-        self._metric_sink: MetricSink = NoMetrics()
+        self._metric_sink = GatheredMetrics(time.time)
         self._start_logs()
         self.log_tail = LogTail(self._log_buffer)
         self._runtime = FunctionRuntime(
@@ -191,7 +195,7 @@ class Server:
         try:
             self._metrics = MetricStore(
                 self._root / METRICS_DATABASE,
-                (self._take_requests, self._take_function_calls),
+                (self._take_requests, self._take_function_calls, self._metric_sink.take),
                 self._totals.add,
             )
         except NewerDatabase as error:
@@ -227,6 +231,15 @@ class Server:
         await self._gateway.start(settings.gateway_host, self.gateway_port, sock=gateway_socket)
         await self._start_control()
         self._events.start()  # now that the functions can reach the control plane
+        alarm_ports = AlarmPorts(
+            self._bridge,
+            self._endpoint_http,
+            settings.alarm_webhooks,
+            self._directory.permits_service,
+            self._events.put,
+            has_own_topics="sns" not in settings.endpoints,
+        )
+        await self._alarms.start(self._store, self._metrics, alarm_ports)
         self._releases.start()
 
     async def _key(self) -> bytes:
@@ -239,7 +252,7 @@ class Server:
             self._folder.close()
             raise StartError(str(error)) from error
 
-    def answer(self, call: Call) -> Coroutine[Any, Any, Response]:
+    def answer(self, call: Call) -> Coroutine[Any, Any, HttpAnswer]:
         """The gateway's handler."""
         return serve(call, self._stages, self._ports)
 
@@ -254,6 +267,7 @@ class Server:
         await asyncio.gather(
             self._control_task, self._gateway.drain(self.settings.drain_s), self._pollers.close(left_s)
         )
+        await self._alarms.stop()
         await self._mirrors.close()
         await self._events.stop(left_s)
         await self._runtime.close()
@@ -309,7 +323,7 @@ class Server:
         return {
             "headgate_revision": self.revision,
             "headgate_gateway_connections": self._gateway.connections,
-            "headgate_metric_points_lost": self._metrics.lost,
+            "headgate_metric_points_lost": self._metrics.lost + self._metric_sink.lost,
             "process_resident_memory_bytes": pages * os.sysconf("SC_PAGE_SIZE"),
             "process_start_time_seconds": self._started_at,
         }
@@ -335,8 +349,7 @@ class Server:
 
     def _observe_logs(self, observed: Observed) -> None:
         """What metric filters and subscription filters made of new events."""
-        for value in observed.metrics:
-            self._metric_sink.put(*value)
+        self._metric_sink.put(observed.metrics)
         self._log_deliveries.put(observed.deliveries)
 
     async def _deliver_logs(self, function_arn: str, payload: bytes) -> None:
@@ -405,7 +418,10 @@ class Server:
                         self._runtime.runtimes,
                     ),
                 ),
-                "cloudwatch": OwnService(cloudwatch.OPERATIONS, ports=self._metrics, bridged=cloudwatch.BRIDGED),
+                "cloudwatch": OwnService(
+                    cloudwatch.OPERATIONS,
+                    ports=CloudWatchService(self._store, self._metrics, self.settings.alarm_webhooks),
+                ),
                 "logs": OwnService(
                     logs.OPERATIONS,
                     ports=_LogsPorts(self._log_store, self._log_buffer, self._log_queries, self._directory),
@@ -494,6 +510,13 @@ class _LambdaPorts:
         self, function: FunctionRef, payload: bytes, *, client_context: str, want_log_tail: bool
     ) -> Invoked:
         return await self._functions.invoke_by_hand(
+            function, payload, client_context=client_context, want_log_tail=want_log_tail
+        )
+
+    async def invoke_streaming(
+        self, function: FunctionRef, payload: bytes, *, client_context: str, want_log_tail: bool
+    ) -> Streamed:
+        return await self._functions.stream_by_hand(
             function, payload, client_context=client_context, want_log_tail=want_log_tail
         )
 

@@ -42,9 +42,10 @@ class Settings(Value, frozen=True):
     release_commands: bool = False  # whether releases that this server runs may run commands (gates, migrations)
     endpoints: Mapping[str, str] = {}  # other services' endpoints, by signing name
     interpreters: Mapping[str, str] = {}  # programs that run functions, by runtime
+    alarm_webhooks: Mapping[str, str] = {}  # URLs that alarms may tell, by name
 
 
-_TABLES: Final = frozenset({"endpoints", "interpreters"})  # of the file alone
+_TABLES: Final = frozenset({"endpoints", "interpreters", "alarm_webhooks"})  # of the file alone
 SANDBOXES: Final = ("auto", "bwrap", "none")
 FUNCTION_NETWORKS: Final = ("host", "none")
 
@@ -112,6 +113,8 @@ def _checked(values: Mapping[str, Any]) -> Settings:
                 read[name] = _endpoints(value)
             case "interpreters":
                 read[name] = _interpreters(value)
+            case "alarm_webhooks":
+                read[name] = _alarm_webhooks(value)
             case _:
                 read[name] = _text(name, value)
     settings = Settings(**read)
@@ -215,6 +218,20 @@ def _interpreters(value: Any) -> Mapping[str, str]:
             )
         if not isinstance(program, str) or shutil.which(program) is None:
             raise SettingsError(f"interpreters.{runtime} is {program!r}; give the path of a program that can be run")
+    return value
+
+
+def _alarm_webhooks(value: Any) -> Mapping[str, str]:
+    if not isinstance(value, dict):
+        raise SettingsError(
+            'alarm_webhooks must be a table, such as: [alarm_webhooks] then oncall = "http://127.0.0.1:9000/alarms"'
+        )
+    for name, url in value.items():
+        if not re.fullmatch(r"[\w.-]+", name, re.ASCII):
+            raise SettingsError(f"alarm_webhooks has {name!r}; a name has letters, digits and the signs _ . -")
+        if not isinstance(url, str) or not _is_http_url(url):
+            # It may hold a secret, so it is not shown.
+            raise SettingsError(f"alarm_webhooks.{name} is no URL; give one such as http://127.0.0.1:9000/alarms")
     return value
 
 

@@ -27,8 +27,10 @@ pytestmark = pytest.mark.skipif(
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[RunningServer]:
-    with running("--ephemeral") as started:
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+    config = tmp_path_factory.mktemp("config") / "headgate.toml"
+    config.write_text('[alarm_webhooks]\noncall = "http://127.0.0.1:9/"\n')
+    with running("--ephemeral", "--config", str(config)) as started:
         yield started
 
 
@@ -86,3 +88,33 @@ def test_apply_plan_change_plan_destroy(tmp_path: Path, server: RunningServer) -
 
     assert server.client("apigateway").get_rest_apis()["items"] == []
     assert server.client("lambda").list_functions()["Functions"] == []
+
+
+def test_alarms_dashboards_and_metric_filters_apply_plan_change_plan_destroy(
+    tmp_path: Path, server: RunningServer
+) -> None:
+    shutil.copy(_EXAMPLES / "terraform" / "alarms" / "main.tf", tmp_path)
+    terraform = Terraform(tmp_path, server)
+    terraform.must("init", f"-plugin-dir={_PLUGINS}")
+    cloudwatch = server.client("cloudwatch")
+
+    terraform.must("apply", "-auto-approve")
+
+    assert terraform.run("plan", "-detailed-exitcode").returncode == _NOTHING_TO_CHANGE
+    alarms = cloudwatch.describe_alarms()["MetricAlarms"]
+    assert [each["AlarmName"] for each in alarms] == ["orders-errors", "orders-ratio", "orders-slow"]
+    [composite] = cloudwatch.describe_alarms(AlarmTypes=["CompositeAlarm"])["CompositeAlarms"]
+    assert (composite["ActionsSuppressor"], composite["ActionsSuppressorWaitPeriod"]) == ("orders-slow", 60)
+    assert [each["DashboardName"] for each in cloudwatch.list_dashboards()["DashboardEntries"]] == ["orders"]
+
+    terraform.must("apply", "-auto-approve", "-var", "threshold=0.1")
+
+    assert terraform.run("plan", "-detailed-exitcode", "-var", "threshold=0.1").returncode == _NOTHING_TO_CHANGE
+    [errors] = cloudwatch.describe_alarms(AlarmNames=["orders-errors"])["MetricAlarms"]
+    assert errors["Threshold"] == 0.1
+
+    terraform.must("destroy", "-auto-approve")
+
+    assert cloudwatch.describe_alarms(AlarmTypes=["MetricAlarm", "CompositeAlarm"])["MetricAlarms"] == []
+    assert cloudwatch.list_dashboards()["DashboardEntries"] == []
+    assert server.client("logs").describe_log_groups(logGroupNamePrefix="/shop")["logGroups"] == []

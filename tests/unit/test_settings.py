@@ -42,7 +42,7 @@ _SAID: dict[str, tuple[str, str, Any]] = {
 
 
 def test_every_setting_but_the_tables_of_the_file_and_the_key_is_in_this_table() -> None:
-    assert {*_SAID, "endpoints", "interpreters", "key"} == set(Settings.__struct_fields__)
+    assert {*_SAID, "endpoints", "interpreters", "alarm_webhooks", "key"} == set(Settings.__struct_fields__)
 
 
 @pytest.mark.parametrize("name", _SAID)
@@ -59,6 +59,15 @@ def test_a_setting_is_read_from_the_file(name: str, tmp_path: Path) -> None:
     assert getattr(load_settings({}, {}, _file(tmp_path, line)), name) == value
 
 
+def test_webhooks_are_a_table_of_the_file_and_a_wrong_one_is_not_shown(tmp_path: Path) -> None:
+    config = _file(tmp_path, '[alarm_webhooks]\noncall = "https://127.0.0.1/secret"\n')
+
+    assert load_settings({}, {}, config).alarm_webhooks == {"oncall": "https://127.0.0.1/secret"}
+    with pytest.raises(SettingsError) as caught:
+        load_settings({}, {}, _file(tmp_path, '[alarm_webhooks]\noncall = "ftp://127.0.0.1/secret"\n'))
+    assert "secret" not in str(caught.value)
+
+
 def test_interpreters_are_a_table_of_the_file(tmp_path: Path) -> None:
     config = _file(tmp_path, '[interpreters]\n"python3.12" = "/bin/sh"\n"nodejs22.x" = "sh"\n')
 
@@ -69,6 +78,9 @@ def test_interpreters_are_a_table_of_the_file(tmp_path: Path) -> None:
     ("text", "said"),
     [
         ("interpreters = 3", "interpreters must be a table"),
+        ("alarm_webhooks = 3", "alarm_webhooks must be a table"),
+        ('[alarm_webhooks]\n"on call" = "http://127.0.0.1"', "alarm_webhooks has 'on call'; a name has letters"),
+        ('[alarm_webhooks]\noncall = "mailto:me"', "alarm_webhooks.oncall is no URL; give one such as"),
         ('[interpreters]\n"java21" = "/bin/sh"', "interpreters has 'java21'; give a runtime such as"),
         ('[interpreters]\npython3.12 = "/bin/sh"', "interpreters has 'python3'; give a runtime such as"),
         (

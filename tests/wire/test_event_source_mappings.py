@@ -85,9 +85,9 @@ class Queue:
 class Relay:
     """A queue, a function that passes on what it is given, and the queue where that arrives."""
 
-    def __init__(self, server: RunningServer, **mapping: Any) -> None:
+    def __init__(self, server: RunningServer, source: Queue | None = None, **mapping: Any) -> None:
         self.client = server.client("lambda")
-        self.source, self.out = Queue(server, VisibilityTimeout="900"), Queue(server)
+        self.source, self.out = source or Queue(server, VisibilityTimeout="900"), Queue(server)
         self.name = a_function(server, RELAY, Timeout=30, Environment={"Variables": {"OUT": self.out.url}})
         self.mapping = self.client.create_event_source_mapping(
             EventSourceArn=self.source.arn, FunctionName=self.name, **mapping
@@ -248,6 +248,21 @@ def test_a_window_gathers_more_than_one_receive_can_give(server: RunningServer) 
 
     (event,) = relay.out.take(bool)
     assert sorted(int(record["body"]) for record in json.loads(event)["Records"]) == list(range(20))
+
+
+def test_messages_of_a_fifo_queue_come_in_their_order_and_as_such(server: RunningServer) -> None:
+    source = Queue(server, new_name("queue") + ".fifo", FifoQueue="true", VisibilityTimeout="900")
+    relay = Relay(server, source, BatchSize=2, ScalingConfig={"MaximumConcurrency": 5})
+    for number in range(12):
+        source.send(str(number), MessageGroupId="one", MessageDeduplicationId=str(number))
+
+    records = relay.records(12)
+
+    assert [each["body"] for each in records] == [str(number) for number in range(12)]
+    attributes = records[0]["attributes"]
+    assert (attributes["MessageGroupId"], attributes["MessageDeduplicationId"]) == ("one", "0")
+    assert attributes["SequenceNumber"]
+    source.wait_for_counts(0, 0)
 
 
 def test_what_no_filter_lets_through_is_deleted_and_not_seen(server: RunningServer) -> None:

@@ -334,7 +334,7 @@ def test_a_url_answers_path_style_too(server: RunningServer) -> None:
     assert fetch(f"{server.gateway}/_aws/lambda-url/{url_id}").body == b"/"
 
 
-def test_a_streaming_url_is_answered_whole(server: RunningServer) -> None:
+def test_a_streaming_url_of_a_function_that_answers_at_once_is_answered_whole(server: RunningServer) -> None:
     assert told(ask(server, open_url(server, saying("all at once"), InvokeMode="RESPONSE_STREAM"))) == (
         200,
         b"all at once",

@@ -442,15 +442,3 @@ def test_a_refusal_of_the_query_protocol_is_xml_with_its_code(server: RunningSer
 
     assert answer.status == 400
     assert b"<Code>InvalidParameterValue</Code>" in answer.body
-
-
-def test_alarms_are_refused_as_nobody_would_evaluate_them(cloudwatch: Any) -> None:
-    refused = refusal(
-        cloudwatch.put_metric_alarm,
-        AlarmName="orders",
-        EvaluationPeriods=1,
-        ComparisonOperator="GreaterThanThreshold",
-    )
-
-    assert refused.status == 400
-    assert "PutMetricAlarm is not supported" in refused.message

@@ -5,6 +5,7 @@ from typing import Any, Protocol, TypeVar
 
 import msgspec
 
+from headgate.model.call import Pieces
 from headgate.model.scope import Scope
 from headgate.model.value import Value
 from headgate.store.transaction import Transaction
@@ -55,4 +56,10 @@ class Act(msgspec.Struct, frozen=True):
     run: Callable[[Any, Scope, float, Any], Awaitable[Answer]]
 
 
-OperationTable = Mapping[str, Read | Write | Act]
+class Stream(msgspec.Struct, frozen=True):
+    """An `Act` whose answer has a body that is made while it is sent, framed as events; None where it has none."""
+
+    run: Callable[[Any, Scope, float, Any], Awaitable[tuple[Answer, Pieces | None]]]
+
+
+OperationTable = Mapping[str, Read | Write | Act | Stream]

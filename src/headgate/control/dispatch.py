@@ -7,7 +7,8 @@ from typing import Any, Final, Protocol
 
 import msgspec
 
-from headgate.control.context import Act, Answer, Context, OperationTable, Read, Store, Write
+from headgate.control.context import Act, Answer, Context, OperationTable, Read, Store, Stream, Write
+from headgate.model.call import Pieces
 from headgate.model.errors import ApiError
 from headgate.model.ids import new_request_id
 from headgate.model.scope import Scope
@@ -95,7 +96,8 @@ class Dispatcher:
         def context(tx: Transaction) -> Context:
             return Context(tx, scope, now, operation_name, agent)
 
-        answer: Answer
+        answer: Mapping[str, Any] | None
+        pieces: Pieces | None = None
         match operation:
             case Read(run=run):
                 answer = await self._store.read(lambda tx: _built(run(context(tx), members)))
@@ -103,9 +105,18 @@ class Dispatcher:
                 answer = await self._store.write(lambda tx: _built(run(context(tx), members)))
             case Act(run=act):
                 answer = _built(await act(own.ports, scope, now, members))
-                # A call of a function has an id of its own, by which its log and its dead letter name it.
-                request_id = (answer or {}).get("RequestId") or request_id
-        return routed.operation.serialize(answer, request_id)
+                request_id = _own_request_id(answer) or request_id
+            case Stream(run=stream):
+                begun, pieces = await stream(own.ports, scope, now, members)
+                answer = _built(begun)
+                request_id = _own_request_id(answer) or request_id
+        response = routed.operation.serialize(answer, request_id)
+        return response if pieces is None else msgspec.structs.replace(response, pieces=pieces)
+
+
+def _own_request_id(answer: Mapping[str, Any] | None) -> str | None:
+    """A call of a function has an id of its own, by which its log and its dead letter name it."""
+    return (answer or {}).get("RequestId")
 
 
 def _built(answer: Answer) -> Mapping[str, Any] | None:

@@ -3,29 +3,32 @@
 import asyncio
 import logging
 import random
-from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
+from headgate.control.function_code import FetchCode, FunctionCode
 from headgate.control.lambda_.errors import function_not_found, too_many_requests
-from headgate.control.lambda_.ports import Invoked
+from headgate.control.lambda_.ports import Invoked, Streamed
 from headgate.dataplane.ports import BackendTimeout, FunctionMissing, FunctionReply, FunctionThrottled
-from headgate.functions.bundle import unpack
-from headgate.functions.directory import FunctionDirectory, event_policy
-from headgate.functions.layers import merge, merged_name
+from headgate.functions.directory import FunctionDirectory, PublishedFunction, event_policy
+from headgate.functions.response_stream import ResponseStream
 from headgate.functions.runtime import FunctionRuntime, Throttled
 from headgate.model.arn import FunctionRef
 from headgate.model.event import EventPolicy
 from headgate.model.function import FunctionVersion
 from headgate.model.ids import new_request_id
-from headgate.model.invocation import FunctionSpec, Invocation
+from headgate.model.invocation import FunctionSpec, Invocation, Outcome
 from headgate.model.provisioned import Provisioned
 from headgate.telemetry.function_metrics import FunctionMeters
 
 _log = logging.getLogger("headgate.functions")
 
-FetchCode = Callable[[str], Awaitable[bytes | None]]
-"""The zip with this SHA-256, in hexadecimal; None when there is none."""
+
+class _Drawn(NamedTuple):
+    """What a reference stood for when a call began; a publication later does not change it."""
+
+    published: PublishedFunction
+    version: FunctionVersion
 
 
 class FunctionService:
@@ -41,12 +44,11 @@ class FunctionService:
     ) -> None:
         self._directory = directory
         self._runtime = runtime
-        self._code_root = code_root
-        self._fetch_code = fetch_code
+        self._code = FunctionCode(code_root, fetch_code)
         self._meters = meters or FunctionMeters()
         self._specs: dict[str, asyncio.Future[FunctionSpec]] = {}
         self._kept: dict[str, int] = {}  # environments that are kept started, by key
-        self._keeping: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
         self._draw: Final = random.random
 
     def permits(self, function: FunctionRef, source_arns: tuple[str, ...]) -> bool:
@@ -112,13 +114,9 @@ class FunctionService:
         want_log_tail: bool = False,
     ) -> Invoked | None:
         """One call; see `control.lambda_.ports.EventFunctions.run`."""
-        published = self._directory.find(function)
-        version = None if published is None else published.resolve(function.qualifier, self._draw())
-        if published is None or version is None:
+        drawn = self._drawn(function)
+        if drawn is None:
             return None
-        spec = published.specs.get(version.version)
-        if spec is None:
-            spec = published.specs[version.version] = await self._spec(version)
         invocation = Invocation(
             request_id=request_id,
             payload=payload,
@@ -126,6 +124,77 @@ class FunctionService:
             client_context=client_context,
             want_log_tail=want_log_tail,
         )
+        outcome = await self._call(function, drawn, invocation)
+        return Invoked(executed_version=drawn.version.version, outcome=outcome, request_id=request_id)
+
+    async def stream(self, function: FunctionRef, payload: bytes, trace_id: str) -> ResponseStream:
+        """The gateway's call; see `dataplane.ports.Functions.stream`."""
+        drawn = self._drawn(function)
+        if drawn is None:
+            raise FunctionMissing
+        invocation = Invocation(
+            request_id=new_request_id(), payload=payload, invoked_arn=function.arn, trace_id=trace_id
+        )
+        try:
+            return await self._begun(function, drawn, invocation)
+        except Throttled as error:
+            raise FunctionThrottled from error
+
+    async def stream_by_hand(
+        self, function: FunctionRef, payload: bytes, *, client_context: str, want_log_tail: bool
+    ) -> Streamed:
+        """Lambda's InvokeWithResponseStream; see `control.lambda_.ports.LambdaPorts.invoke_streaming`."""
+        drawn = self._drawn(function)
+        if drawn is None:
+            raise function_not_found(function)
+        invocation = Invocation(
+            request_id=new_request_id(),
+            payload=payload,
+            invoked_arn=function.arn,
+            client_context=client_context,
+            want_log_tail=want_log_tail,
+        )
+        try:
+            stream = await self._begun(function, drawn, invocation)
+        except Throttled as error:
+            raise too_many_requests(error.reason) from error
+        return Streamed(drawn.version.version, stream, invocation.request_id)
+
+    async def _begun(self, function: FunctionRef, drawn: _Drawn, invocation: Invocation) -> ResponseStream:
+        """A call that runs on by itself, whoever reads its response; given once that has begun. Raises Throttled."""
+        stream = ResponseStream()
+        task = asyncio.get_running_loop().create_task(self._streamed(function, drawn, invocation, stream))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        await stream.begun
+        return stream
+
+    async def _streamed(
+        self, function: FunctionRef, drawn: _Drawn, invocation: Invocation, stream: ResponseStream
+    ) -> None:
+        try:
+            stream.end(await self._call(function, drawn, invocation, stream))
+        except Exception as error:
+            stream.refuse(error)  # to whoever waits for its beginning
+
+    def _drawn(self, function: FunctionRef) -> _Drawn | None:
+        """The version that answers a call of the reference; None where there is nothing of that name."""
+        published = self._directory.find(function)
+        version = None if published is None else published.resolve(function.qualifier, self._draw())
+        return None if published is None or version is None else _Drawn(published, version)
+
+    async def _call(
+        self,
+        function: FunctionRef,
+        drawn: _Drawn,
+        invocation: Invocation,
+        stream: ResponseStream | None = None,
+    ) -> Outcome:
+        """Run a call, counted by its function's gate and meter. Raises Throttled."""
+        published, version = drawn
+        spec = published.specs.get(version.version)
+        if spec is None:
+            spec = published.specs[version.version] = await self._spec(version)
         gate, meter = published.gate, self._meters.of(function, version.version)
         try:
             gate.enter()
@@ -133,10 +202,9 @@ class FunctionService:
             meter.refuse()
             raise
         try:
-            outcome = await meter.observe(self._runtime.invoke(spec, invocation))
+            return await meter.observe(self._runtime.invoke(spec, invocation, stream=stream))
         finally:
             gate.running -= 1
-        return Invoked(executed_version=version.version, outcome=outcome, request_id=request_id)
 
     def exists(self, function: FunctionRef) -> bool:
         return self._directory.resolve(function, 0.0) is not None
@@ -154,8 +222,8 @@ class FunctionService:
         else:
             self._kept.pop(key, None)
         task = asyncio.get_running_loop().create_task(self._keep_started(key, version))
-        self._keeping.add(task)
-        task.add_done_callback(self._keeping.discard)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     def provisioned(self, version: FunctionVersion) -> Provisioned:
         return self._runtime.provisioned(spec_key(version))
@@ -182,7 +250,7 @@ class FunctionService:
         key = spec_key(version)
         known = self._specs.get(key)
         if known is None:
-            known = self._specs[key] = asyncio.ensure_future(self._prepare(key, version))
+            known = self._specs[key] = asyncio.ensure_future(self._code.spec(key, version))
             known.add_done_callback(lambda done: self._forget_failed(key, done))
         if known.done():
             return known.result()
@@ -192,47 +260,6 @@ class FunctionService:
         """So that the next call tries again."""
         if (prepared.cancelled() or prepared.exception() is not None) and self._specs.get(key) is prepared:
             del self._specs[key]
-
-    async def _prepare(self, key: str, version: FunctionVersion) -> FunctionSpec:
-        code_dir = await self._unpacked(version.code_digest, version)
-        layers_dir = await self._layers(version)
-        return FunctionSpec(
-            key=key,
-            name=version.function_name,
-            version=version.version,
-            arn=version.function_arn,
-            account_id=version.account_id,
-            region=version.region,
-            runtime=version.runtime,
-            handler=version.handler,
-            code_dir=code_dir,
-            memory_mb=version.memory_size,
-            timeout_s=version.timeout,
-            environment=version.environment.variables if version.environment else {},
-            log_group=version.logging_config.log_group or f"/aws/lambda/{version.function_name}",
-            ephemeral_storage_mb=version.ephemeral_storage.size,
-            layers_dir=layers_dir,
-        )
-
-    async def _layers(self, version: FunctionVersion) -> Path | None:
-        """The folder with all that the version's layers hold."""
-        digests = version.layer_digests
-        if not digests:
-            return None
-        merged = self._code_root / merged_name(digests)
-        if not merged.is_dir():
-            folders = [await self._unpacked(digest, version) for digest in digests]
-            await asyncio.to_thread(merge, folders, merged)
-        return merged
-
-    async def _unpacked(self, sha256: str, version: FunctionVersion) -> Path:
-        folder = self._code_root / sha256
-        if folder.is_dir():
-            return folder
-        code = await self._fetch_code(sha256)
-        if code is None:
-            raise RuntimeError(f"the code {sha256} of {version.function_arn} is not in the store")
-        return await asyncio.to_thread(unpack, code, self._code_root)
 
 
 def spec_key(version: FunctionVersion) -> str:

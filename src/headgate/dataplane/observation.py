@@ -84,8 +84,11 @@ class Meter:
                 self._server_errors += 1
         latency = latency_s * 1000.0
         self._latency_sum += latency
-        self._latency_max = max(self._latency_max, latency)
-        self._latency_min = min(self._latency_min, latency)
+        # Comparisons, for `min` and `max` are calls: each takes as long as the rest of these lines.
+        if latency > self._latency_max:
+            self._latency_max = latency
+        if latency < self._latency_min:
+            self._latency_min = latency
         # `bucket_of`, without the call.
         bucket = int(log(latency) * SCALE + OFFSET) if latency > 0.0 else 0
         buckets = self._latency
@@ -93,8 +96,10 @@ class Meter:
         if integration_s >= 0.0:
             latency = integration_s * 1000.0
             self._integration_sum += latency
-            self._integration_max = max(self._integration_max, latency)
-            self._integration_min = min(self._integration_min, latency)
+            if latency > self._integration_max:
+                self._integration_max = latency
+            if latency < self._integration_min:
+                self._integration_min = latency
             bucket = int(log(latency) * SCALE + OFFSET) if latency > 0.0 else 0
             buckets = self._integration
             buckets[bucket] = buckets.get(bucket, 0) + 1

@@ -18,10 +18,10 @@ from headgate.dataplane.refusal import (
 )
 from headgate.dataplane.request import Ids, Request, new_ids
 from headgate.dataplane.snapshot import MethodSnapshot, Reply, Stages, StageSnapshot, Variant
-from headgate.model.call import Call, Response
+from headgate.model.call import Call, HttpAnswer, Response
 
 
-async def serve(call: Call, stages: Stages, ports: Ports) -> Response:
+async def serve(call: Call, stages: Stages, ports: Ports) -> HttpAnswer:
     """Answer one call."""
     ids = new_ids()
     meter: Meter | None = None  # a request that finds no stage is nobody's
@@ -59,7 +59,7 @@ async def serve(call: Call, stages: Stages, ports: Ports) -> Response:
     return response
 
 
-async def elsewhere(call: Call, ids: Ids, ports: Ports) -> Response:
+async def elsewhere(call: Call, ids: Ids, ports: Ports) -> HttpAnswer:
     """What is for no API is for a function URL, or for nobody."""
     response = await serve_url(call, ids, ports)
     if response is None:

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Protocol
 import msgspec
 
 from headgate.model.arn import FunctionRef
-from headgate.model.call import Call
+from headgate.model.call import Call, Pieces
+from headgate.model.invocation import Outcome
 
 if TYPE_CHECKING:
     from headgate.dataplane.function_url.published import FunctionUrls
@@ -69,6 +70,18 @@ class FunctionReply(msgspec.Struct, frozen=True, gc=False):
     failed: bool
 
 
+class FunctionStream(Pieces, Protocol):
+    """A function's response as it comes. One that is not made in pieces is whole in `outcome`, and has none."""
+
+    @property
+    def content_type(self) -> str:
+        """Of the pieces; "" where there are none."""
+        ...
+
+    @property
+    def outcome(self) -> Outcome | None: ...
+
+
 class Functions(Protocol):
     """The functions as they are published now."""
 
@@ -86,6 +99,13 @@ class Functions(Protocol):
 
         A call that outlives `timeout_s` runs on, as on AWS; only its answer is given up.
         Raises FunctionThrottled, FunctionMissing or BackendTimeout.
+        """
+        ...
+
+    async def stream(self, function: FunctionRef, payload: bytes, trace_id: str) -> FunctionStream:
+        """The same, for who takes the response while it is made; returns when its first piece, or all of it, is there.
+
+        Raises FunctionThrottled or FunctionMissing.
         """
         ...
 

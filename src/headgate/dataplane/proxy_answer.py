@@ -16,7 +16,7 @@ from headgate.dataplane.snapshot import Reply
 _KEYS: Final = frozenset({"statusCode", "headers", "multiValueHeaders", "body", "isBase64Encoded"})
 _INTEGER: Final = re.compile(r"[1-5]\d\d")
 _NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-_STATUS_WITHOUT_BODY: Final = frozenset({204, 304})
+_UNSENDABLE: Final = re.compile(r"[\r\n\0]")
 
 
 def proxy_answer(request: Request, payload: bytes) -> Reply:
@@ -34,13 +34,11 @@ def proxy_answer(request: Request, payload: bytes) -> Reply:
 
 
 def _status(code: Any) -> int:
+    if type(code) is int and 100 <= code <= 599:  # nearly always
+        return code
     match code:
         case None:
             return 200
-        case bool():
-            pass
-        case int() if 100 <= code <= 599:
-            return code
         case str() if _INTEGER.fullmatch(code):
             return int(code)
     raise BadProxyAnswer(f"Malformed Lambda proxy response: statusCode {code!r}")
@@ -79,7 +77,7 @@ def _text(name: str, item: Any) -> str:
     if not _NAME.fullmatch(name):
         raise BadProxyAnswer(f"Malformed Lambda proxy response: header name {name!r}")
     match item:
-        case str() if not any(character in item for character in "\r\n\0"):
+        case str() if not _UNSENDABLE.search(item):
             return item
         case bool():
             return "true" if item else "false"

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Final
 
 _NEVER: Final = float("inf")
-_TOLERANCE_S: Final = 0.0005  # event loops round to milliseconds
+TOLERANCE_S: Final = 0.0005  # event loops round to milliseconds
 
 
 class Deadline:
@@ -48,7 +48,7 @@ class Deadline:
         self._timer_at = _NEVER
         if self._at == _NEVER:
             return
-        if time.monotonic() < self._at - _TOLERANCE_S:
+        if time.monotonic() < self._at - TOLERANCE_S:
             self._move(self._at)
         else:
             self._at = _NEVER

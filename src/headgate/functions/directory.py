@@ -86,12 +86,16 @@ class FunctionDirectory:
         return None if function is None else function.resolve(ref.qualifier, draw)
 
     def permits_logs(self, ref: FunctionRef, log_group_arn: str) -> bool:
-        """Whether CloudWatch Logs may call it for this group; not memorized, for it is asked once per subscription."""
+        """Whether CloudWatch Logs may call it for this group."""
+        return self.permits_service(ref, log_group_arn, LOGS)
+
+    def permits_service(self, ref: FunctionRef, source_arn: str, principal: str) -> bool:
+        """Whether a service may call it for this source; not memorized, for it is asked seldom."""
         function = self._functions.get((ref.account_id, ref.region, ref.name))
         if function is None or function.resolve(ref.qualifier, 0.0) is None:
             return False
         statements = function.policies.get("" if ref.qualifier == LATEST else ref.qualifier, ())
-        return any(permits(statement, log_group_arn, LOGS) for statement in statements)
+        return any(permits(statement, source_arn, principal) for statement in statements)
 
     def permits(self, ref: FunctionRef, source_arns: tuple[str, ...]) -> bool:
         """Whether API Gateway may call this function, version or alias from one of these ARNs.

@@ -1,20 +1,20 @@
 """The shell around an environment's state machine: its socket, its output, its process. It has no rule in it."""
 
-import asyncio
 import os
 import socket
 import struct
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Protocol
 
 from msgspec.structs import replace
 
 from headgate.functions import outcomes
 from headgate.functions.call import PendingCall
-from headgate.functions.deadline import Deadline
+from headgate.functions.deadline import TOLERANCE_S, Deadline
 from headgate.functions.environment import TRANSITIONS, Action, Event, State
+from headgate.functions.frame_socket import FrameSocket, receive
 from headgate.functions.limits import RuntimeLimits
 from headgate.functions.logs import EnvironmentLog, iso_timestamp, report
 from headgate.functions.outcomes import StartFailure
@@ -22,10 +22,6 @@ from headgate.functions.output import OutputPipe
 from headgate.functions.parent import Parent
 from headgate.functions.python_runtime import frames
 from headgate.model.invocation import FunctionError, FunctionSpec, Outcome
-
-_ANSWER_LIMIT_BYTES: Final = frames.MAX_ANSWER_BYTES + frames.ANSWER_HEAD.size
-# More would make each read allocate fresh pages from the kernel, which takes longer than the rest of a call.
-_READ_BYTES: Final = 65_536
 
 
 class EnvironmentOwner(Protocol):
@@ -55,18 +51,16 @@ class EnvironmentProcess:
         self._spec = spec
         self._limits = limits
         self._owner = owner
-        self._loop = asyncio.get_running_loop()
         self._parent: Parent | None = None
-        self._socket: socket.socket | None = None
+        self._socket: FrameSocket | None = None
         self._output: OutputPipe | None = None
-        self._reader = frames.FrameReader(_ANSWER_LIMIT_BYTES)
-        self._unsent = memoryview(b"")
         self._deadline = Deadline(self._on_deadline)
         self._started_at = time.monotonic()
         self._init_s: float | None = None
         self._call: PendingCall | None = None
         self._call_number = 0
         self._call_at = 0.0
+        self._runs_until = 0.0  # at most, the call that runs or has run
         self._answer = Outcome(payload=b"")
         self._output_may_wait = True
         self._failure = StartFailure()
@@ -95,14 +89,13 @@ class EnvironmentProcess:
     def start(self, parent: Parent, folder: Path) -> None:
         """Have the parent fork the process."""
         self._parent = parent
-        self._socket, theirs = socket.socketpair()
-        self._socket.setblocking(False)
+        ours, theirs = socket.socketpair()
         output, their_output = os.pipe()
         self._output = OutputPipe(output, self.log, self._limits.log_burst_bytes)
         parent.fork(self.number, self.log.stream, folder, theirs.fileno(), their_output)
         theirs.close()
         os.close(their_output)
-        self._loop.add_reader(self._socket.fileno(), self._on_readable)
+        self._socket = FrameSocket(ours, self, self._receive)
         self._deadline.set(time.monotonic() + self._limits.init_s)
 
     def run(self, call: PendingCall) -> None:
@@ -121,7 +114,7 @@ class EnvironmentProcess:
 
     def exited(self, wait_status: int) -> None:
         """Its process ended."""
-        while self._on_readable():
+        while self._socket is not None and self._socket.read():
             pass  # what it said before
         self._exit_status = wait_status
         if self.state is State.STARTING:
@@ -131,9 +124,9 @@ class EnvironmentProcess:
     # What is otherwise where the process speaks the Runtime API.
 
     def _receive(self, source: socket.socket) -> bytes:
-        return source.recv(_READ_BYTES)
+        return receive(source)
 
-    def _on_hung_up(self) -> None:
+    def on_hung_up(self) -> None:
         self._happens(Event.HUNG_UP)
 
     def _on_exited_while_starting(self, wait_status: int) -> None:
@@ -175,7 +168,6 @@ class EnvironmentProcess:
     def _remove(self, was: State) -> None:
         self._deadline.cancel()
         if self._socket is not None:
-            self._stop_watching_socket(self._socket)
             self._socket.close()
             self._socket = None
         if self._output is not None:
@@ -184,6 +176,12 @@ class EnvironmentProcess:
         self._owner.environment_gone(self, was)
 
     def _on_deadline(self) -> None:
+        if time.monotonic() < self._runs_until - TOLERANCE_S:
+            # Its caller alone gives up: the call runs on.
+            if self._call is not None:
+                self._call.refuse(TimeoutError())
+            self._deadline.set(self._runs_until)
+            return
         if self.state is State.STARTING:
             self._on_start_overdue()
         self._happens(Event.TIMED_OUT)
@@ -205,7 +203,8 @@ class EnvironmentProcess:
             invocation.client_context,
             invocation.payload,
         )
-        if not self._send(message):
+        assert self._socket is not None
+        if not self._socket.send(message):
             self._happens(Event.UNREACHED)
             return
         # While the process works already. What it prints is not read before this returns.
@@ -216,61 +215,14 @@ class EnvironmentProcess:
         call, output = self._call, self._output
         assert call is not None
         assert output is not None
-        self._deadline.set(deadline)
+        self._runs_until = deadline
+        self._deadline.set(min(deadline, call.gives_up_at))
         output.allow_burst()
         if call.invocation.want_log_tail:
             self.log.keep_tail()
         self.log.write(f"START RequestId: {call.invocation.request_id} Version: {self._spec.version}")
 
-    def _send(self, message: bytes) -> bool:
-        """Send a frame, the rest of it later where it does not fit. False when there is nobody to read it."""
-        assert self._socket is not None
-        try:
-            sent = self._socket.send(message)
-        except BlockingIOError:
-            sent = 0
-        except OSError:
-            return False
-        if sent < len(message):
-            self._unsent = memoryview(message)[sent:]
-            self._loop.add_writer(self._socket.fileno(), self._on_writable)
-        return True
-
-    def _on_writable(self) -> None:
-        assert self._socket is not None
-        try:
-            self._unsent = self._unsent[self._socket.send(self._unsent) :]
-        except BlockingIOError:
-            return
-        except OSError:
-            self._unsent = memoryview(b"")  # it has ended, which reading says too
-        if not self._unsent:
-            self._loop.remove_writer(self._socket.fileno())
-
-    def _on_readable(self) -> bool:
-        """Read what is there once. False when there is nothing more."""
-        if self._socket is None:
-            return False
-        try:
-            received = self._receive(self._socket)
-        except BlockingIOError:
-            return False
-        except OSError:
-            received = b""
-        if not received:
-            self._stop_watching_socket(self._socket)
-            self._on_hung_up()
-            return False
-        try:
-            messages = self._reader.feed(received)
-        except frames.FrameError:
-            self._happens(Event.GARBLED)
-            return False
-        for kind, payload in messages:
-            self._on_message(kind, payload)
-        return True
-
-    def _on_message(self, kind: int, payload: bytes) -> None:
+    def on_frame(self, kind: int, payload: bytes) -> None:
         match kind:
             case frames.ANSWER:
                 self._on_answer(payload, None)
@@ -284,6 +236,9 @@ class EnvironmentProcess:
                 self._happens(Event.INIT_FAILED)
             case _:
                 self._happens(Event.GARBLED)
+
+    def on_garbled(self) -> None:
+        self._happens(Event.GARBLED)
 
     def _on_answer(self, payload: bytes, error: FunctionError | None) -> None:
         try:
@@ -299,12 +254,6 @@ class EnvironmentProcess:
         self._output_may_wait = has_output
         self._answer = Outcome(payload=payload[frames.ANSWER_HEAD.size :], error=error)
         self._happens(Event.ANSWERED)
-
-    def _stop_watching_socket(self, sock: socket.socket) -> None:
-        self._loop.remove_reader(sock.fileno())
-        if self._unsent:
-            self._unsent = memoryview(b"")
-            self._loop.remove_writer(sock.fileno())
 
     # The end of a call.
 

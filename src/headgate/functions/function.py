@@ -1,10 +1,8 @@
-"""One function version at work: its parent, its environments, and the calls that wait for one."""
+"""One function version at work: its environments, and the calls that wait for one."""
 
 import asyncio
-import logging
-import os
 import time
-from pathlib import Path
+from collections.abc import Callable
 from typing import Final, Protocol
 from uuid import uuid4
 
@@ -13,45 +11,26 @@ from headgate.functions.call import PendingCall
 from headgate.functions.environment import State
 from headgate.functions.environment_process import EnvironmentProcess
 from headgate.functions.errors import Throttled
-from headgate.functions.isolation import Isolation
-from headgate.functions.layers import python_paths
-from headgate.functions.limits import RuntimeLimits
 from headgate.functions.logs import EnvironmentLog, LogSink, log_stream_name, report
 from headgate.functions.outcomes import StartFailure
-from headgate.functions.parent import Parent, Settings
-from headgate.functions.placement import Placement, place
 from headgate.functions.pool import GROW_AFTER_S, Pool
 from headgate.functions.runtime_api_environment import RuntimeApiEnvironment
 from headgate.functions.runtimes import Launch
-from headgate.functions.sandbox import SITE_PACKAGES
-from headgate.functions.variables import function_variables
+from headgate.functions.warmed_parent import ParentHost, WarmedParent
 from headgate.model.arn import log_group_arn
-from headgate.model.invocation import FunctionSpec
+from headgate.model.invocation import FunctionSpec, Outcome
 from headgate.model.provisioned import Provisioned
-
-_log = logging.getLogger(__name__)
 
 _MAX_REFILL_S: Final = 60.0
 
 
-class Host(Protocol):
+class Host(ParentHost, Protocol):
     """What all functions of a server share."""
 
-    limits: RuntimeLimits
     logs: LogSink
-    endpoint_url: str
-    isolation: Isolation
 
     def next_number(self) -> int:
         """A number that no parent and no environment had before."""
-        ...
-
-    def take_parent(self, spec: FunctionSpec, launch: Launch) -> tuple[Parent, Path]:
-        """A process for the function, and a folder of its own."""
-        ...
-
-    def end_parent(self, parent: Parent, folder: Path) -> None:
-        """See to it that the process and its folder go."""
         ...
 
     def make_room(self) -> bool:
@@ -75,17 +54,12 @@ class Function:
         self._pool: Pool[EnvironmentProcess, PendingCall] = Pool(
             self._limits.max_environments, self._limits.max_waiting
         )
-        self._parent: Parent | None = None
-        self._parent_is_ready = False
-        self._parent_folder = Path()
-        self._placement: Placement | None = None  # of the parent
-        self._parent_log: EnvironmentLog | None = None
-        self._init_timer: asyncio.TimerHandle | None = None
-        self._import_first = not launch.program
-        self._parentless: dict[int, EnvironmentProcess] = {}  # those that wait for the parent to be ready
+        self._parent = WarmedParent(spec, launch, host, self)
         self._retired = False
         self._ended = False
+        self.new_future: Final[Callable[[], asyncio.Future[Outcome]]] = self._loop.create_future
         self._tick: asyncio.TimerHandle | None = None
+        self._tick_at = 0.0  # of time.monotonic
         self._idle_timer: asyncio.TimerHandle | None = None
         self._kept = 0  # environments that stay started, whether there are calls or not
         self._refill_s = host.limits.refill_s
@@ -168,16 +142,23 @@ class Function:
     def _set_tick(self) -> None:
         """Look again soon while calls wait: whether to grow, and whom to refuse."""
         deadline = self._pool.next_deadline
-        if deadline is None or self._tick is not None:
+        if deadline is None or (self._tick is not None and self._tick_at <= deadline):
             return
+        now = time.monotonic()
         delay_s = GROW_AFTER_S
         if self._pool.size >= self._pool.max_environments:
-            delay_s = max(delay_s, deadline - time.monotonic())
+            delay_s = max(delay_s, deadline - now)
+        if self._tick is not None:
+            self._tick.cancel()
+        self._tick_at = now + delay_s
         self._tick = self._loop.call_later(delay_s, self._on_tick)
 
     def _on_tick(self) -> None:
         self._tick = None
-        for call in self._pool.take_expired(time.monotonic()):
+        now = time.monotonic()
+        for call in self._pool.take_given_up(now):
+            call.refuse(TimeoutError())
+        for call in self._pool.take_expired(now):
             call.refuse(Throttled(f"no environment was free for {self._limits.wait_s} seconds"))
         self._grow()
         self._set_tick()
@@ -218,26 +199,16 @@ class Function:
         environment = kind(number, self.spec, log, self._limits, self)
         self.environments[number] = environment
         self._pool.started()
-        if self._parent is None:
-            self._start_parent(log)
-        if self._parent is not None and self._parent_is_ready:
-            self._start_in_parent(environment)
-        else:
-            self._parentless[number] = environment
-
-    def _start_in_parent(self, environment: EnvironmentProcess) -> None:
-        assert self._parent is not None
-        assert self._placement is not None
-        environment.start(self._parent, self._placement.folder / str(environment.number))
+        self._parent.start(environment, provisioned=bool(self._kept))
 
     def _end(self) -> None:
         if self._ended:
             return
         self._ended = True
-        for timer in (self._tick, self._idle_timer, self._init_timer, self._refill_timer):
+        for timer in (self._tick, self._idle_timer, self._refill_timer):
             if timer is not None:
                 timer.cancel()
-        self._drop_parent()
+        self._parent.drop()
         self._host.function_ended(self)
 
     # What environments tell.
@@ -257,7 +228,7 @@ class Function:
 
     def environment_gone(self, environment: EnvironmentProcess, was: State) -> None:
         self.environments.pop(environment.number, None)
-        self._parentless.pop(environment.number, None)
+        self._parent.forget(environment)
         self._pool.removed(environment, was_starting=was is State.STARTING)
         self._refill_later()
         if self._pool.waiting:
@@ -293,101 +264,13 @@ class Function:
         except Throttled as refusal:
             call.refuse(refusal)
 
-    # The parent, and what it tells.
-
-    def _start_parent(self, log: EnvironmentLog) -> None:
-        isolation = self._host.isolation
-        self._parent, self._parent_folder = self._host.take_parent(self.spec, self._launch)
-        self._placement = placement = place(self.spec, self._parent_folder, isolation)
-        self._parent_log = log
-        self._parent_is_ready = False
-        self._init_timer = self._loop.call_later(self._limits.init_s, self._on_init_timeout)
-        variables = function_variables(
-            placement.spec,
-            initialization="provisioned-concurrency" if self._kept else "on-demand",
-            log_stream=log.stream,
-            temporary=placement.folder / "init",
-            runtime_dir=placement.runtime_dir,
-            endpoint_url=self._host.endpoint_url,
-        )
-        settings = Settings(
-            code_dir=str(placement.spec.code_dir),
-            handler=self.spec.handler,
-            memory_mb=self.spec.memory_mb + self._launch.extra_memory_mb,
-            import_first=self._import_first,
-            variables=variables,
-            folder=str(placement.folder),
-            site_packages=SITE_PACKAGES,
-            server_pid=0 if isolation.sandbox is not None else os.getpid(),
-            user=None if isolation.account is None else (isolation.account.uid, isolation.account.gid),
-            max_processes=placement.max_processes,
-            max_file_bytes=placement.max_file_bytes,
-            layer_paths=python_paths(placement.spec),
-            program=self._launch.program_at(placement, sandboxed=isolation.sandbox is not None),
-        )
-        self._parent.become(self, settings)
-
-    def _drop_parent(self) -> None:
-        """Let go of the parent; it ends, and all its environments with it."""
-        if self._init_timer is not None:
-            self._init_timer.cancel()
-            self._init_timer = None
-        if self._parent is not None:
-            parent, self._parent = self._parent, None
-            self._host.end_parent(parent, self._parent_folder)
-
-    def _on_init_timeout(self) -> None:
-        self._init_timer = None
-        if self._parent is not None:
-            self._parent.drain_output()
-            self._parent.kill()
-        self._start_failed(StartFailure(timed_out_s=self._limits.init_s))
-
-    def _start_failed(self, why: StartFailure) -> None:
-        """No environment that waited for the parent comes to be."""
-        if self._parent_log is not None:
-            self._parent_log.finish_line()
-        self._drop_parent()
-        for environment in list(self._parentless.values()):
-            environment.init_failed(why)
-
-    def parent_ready(self) -> None:
-        if self._parent is None:
-            return
-        if self._init_timer is not None:
-            self._init_timer.cancel()
-            self._init_timer = None
-        if self._parent_log is not None:
-            self._parent_log.finish_line()
-        self._parent_is_ready = True
-        parentless, self._parentless = self._parentless, {}
-        for environment in parentless.values():
-            self._start_in_parent(environment)
-
-    def parent_unforkable(self, why: str) -> None:
-        _log.info("%s: each environment imports for itself, as the import left %s", self.spec.arn, why)
-        self._import_first = False
-        log = self._parent_log
-        self._drop_parent()
-        if log is not None and self._parentless:
-            self._start_parent(log)
-
-    def parent_failed(self, error_document: bytes) -> None:
-        self._start_failed(StartFailure(document=error_document))
-
-    def parent_output(self, output: bytes) -> None:
-        if self._parent_log is not None:
-            self._parent_log.output(output)
-
-    def parent_ended(self, parent: Parent, exit_code: int) -> None:
-        if parent is not self._parent:
-            return  # as it was told to
-        wait_status = -exit_code if exit_code < 0 else exit_code << 8
-        self._start_failed(StartFailure(wait_status=wait_status))
-        for environment in list(self.environments.values()):
-            environment.exited(9)  # the kernel kills them with their parent
+    # What the parent tells.
 
     def environment_exited(self, number: int, wait_status: int) -> None:
         environment = self.environments.get(number)
         if environment is not None:
             environment.exited(wait_status)
+
+    def parent_lost(self) -> None:
+        for environment in list(self.environments.values()):
+            environment.exited(9)  # the kernel kills them with their parent

@@ -18,8 +18,8 @@ _RECORD_LINE_BREAK: Final = RECORD_LINE_BREAK.encode()
 class LogSink(Protocol):
     """Where functions' logs go."""
 
-    def write(self, group: str, stream: str, timestamp_ms: int, line: str) -> None:
-        """Take one event, without the line feed at its end. It may hold line feeds of its own.
+    def write(self, group: str, stream: str, timestamp_ms: int, *lines: str) -> None:
+        """Take events, each without the line feed at its end. One may hold line feeds of its own.
 
         `group` is the ARN of the log group, without `:*`.
         """
@@ -83,9 +83,7 @@ class EnvironmentLog:
 
     def write(self, *lines: str) -> None:
         """Add events."""
-        now_ms = int(time.time() * 1000)
-        for line in lines:
-            self._sink.write(self._group, self.stream, now_ms, line)
+        self._sink.write(self._group, self.stream, int(time.time() * 1000), *lines)
         if self._tail is not None:
             self._tail += lines
             if len(self._tail) > TAIL_BYTES:  # each line has at least its line feed
@@ -93,8 +91,8 @@ class EnvironmentLog:
 
     def output(self, output: bytes) -> None:
         """Add what the environment printed."""
-        for line in self._lines.feed(output):
-            self.write(line)
+        if lines := self._lines.feed(output):
+            self.write(*lines)
 
     @property
     def in_a_line(self) -> bool:

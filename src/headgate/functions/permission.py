@@ -7,6 +7,8 @@ from headgate.model.function import PolicyStatement
 
 API_GATEWAY: Final = "apigateway.amazonaws.com"
 LOGS: Final = "logs.amazonaws.com"
+ALARMS: Final = "lambda.alarms.cloudwatch.amazonaws.com"
+TOPICS: Final = "sns.amazonaws.com"
 _ACTIONS: Final = frozenset({"lambda:InvokeFunction", "lambda:*", "*"})
 
 

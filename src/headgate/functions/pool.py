@@ -13,6 +13,7 @@ deadline; then they are refused. (Lambda refuses at once; its bound is a thousan
 from collections import deque
 from collections.abc import Iterable
 from itertools import islice
+from math import inf
 from typing import Final, Generic, Protocol, TypeVar
 
 from headgate.functions.errors import Throttled
@@ -21,10 +22,11 @@ GROW_AFTER_S: Final = 0.005
 
 
 class Waiter(Protocol):
-    """A call that waits. Both times are of one monotonic clock, in seconds."""
+    """A call that waits. All times are of one monotonic clock, in seconds."""
 
     queued_at: float
-    deadline: float
+    deadline: float  # after which it is refused; all calls of a pool wait equally long
+    gives_up_at: float  # after which its caller wants it no more; inf where that never is so
 
 
 Environment = TypeVar("Environment")
@@ -34,13 +36,16 @@ Call = TypeVar("Call", bound=Waiter)
 class Pool(Generic[Environment, Call]):
     """The environments of one function version and the calls that wait for one. It decides; the caller acts."""
 
-    __slots__ = ("_idle", "_max_waiting", "_waiting", "max_environments", "size", "starting")
+    __slots__ = (
+        "_first_give_up", "_idle", "_max_waiting", "_waiting", "max_environments", "size", "starting",
+    )  # fmt: skip
 
     def __init__(self, max_environments: int, max_waiting: int) -> None:
         self.max_environments = max_environments
         self._max_waiting = max_waiting
         self._idle: list[tuple[Environment, float]] = []  # with the time it became so; the newest last
         self._waiting: deque[Call] = deque()
+        self._first_give_up = inf  # no caller that waits gives up before
         self.size = 0  # starting, idle and busy
         self.starting = 0
 
@@ -57,8 +62,11 @@ class Pool(Generic[Environment, Call]):
 
     @property
     def next_deadline(self) -> float | None:
-        """When the first waiting call must be refused. All wait equally long, so the first in is the first out."""
-        return self._waiting[0].deadline if self._waiting else None
+        """When to look for calls that must be refused, or are given up. None when no call waits."""
+        if not self._waiting:
+            return None
+        # All wait equally long, so the first in is the first out.
+        return min(self._waiting[0].deadline, self._first_give_up)
 
     @property
     def longest_idle_since(self) -> float | None:
@@ -72,6 +80,8 @@ class Pool(Generic[Environment, Call]):
         if len(self._waiting) >= self._max_waiting:
             raise Throttled(f"{len(self._waiting)} calls are waiting, which is as many as may")
         self._waiting.append(call)
+        if call.gives_up_at < self._first_give_up:
+            self._first_give_up = call.gives_up_at
         return None
 
     def withdraw(self, call: Call) -> None:
@@ -124,6 +134,16 @@ class Pool(Generic[Environment, Call]):
         while self._waiting and self._waiting[0].deadline <= now:
             expired.append(self._waiting.popleft())
         return expired
+
+    def take_given_up(self, now: float) -> list[Call]:
+        """The calls whose callers have given up by now. They wait no longer."""
+        if now < self._first_give_up:
+            return []
+        given_up = [call for call in self._waiting if call.gives_up_at <= now]
+        for call in given_up:
+            self._waiting.remove(call)
+        self._first_give_up = min((call.gives_up_at for call in self._waiting), default=inf)
+        return given_up
 
     def take_all_waiting(self) -> list[Call]:
         """All calls that wait. They wait no longer."""

@@ -14,6 +14,7 @@ import itertools
 import os
 import shutil
 import time
+from math import inf
 from pathlib import Path
 from typing import Final
 
@@ -24,6 +25,7 @@ from headgate.functions.isolation import Isolation
 from headgate.functions.limits import RuntimeLimits
 from headgate.functions.logs import LogSink
 from headgate.functions.parent import Parent, ParentCommand
+from headgate.functions.response_stream import ResponseStream
 from headgate.functions.runtimes import Launch, Runtimes
 from headgate.functions.spare import Spare
 from headgate.model.invocation import FunctionSpec, Invocation, Outcome
@@ -69,8 +71,16 @@ class FunctionRuntime:
     def __repr__(self) -> str:
         return f"<FunctionRuntime {list(self._functions.values())}>"
 
-    async def invoke(self, spec: FunctionSpec, invocation: Invocation, timeout_s: float | None = None) -> Outcome:
+    async def invoke(
+        self,
+        spec: FunctionSpec,
+        invocation: Invocation,
+        timeout_s: float | None = None,
+        stream: ResponseStream | None = None,
+    ) -> Outcome:
         """Run one call. A failure of the function is an outcome too.
+
+        `stream` is given a response that the function makes piece by piece; the outcome's payload is empty then.
 
         Raises Throttled where there is no room for the call, and TimeoutError when there is no outcome within
         `timeout_s`. When its caller gives up so, or is cancelled, a call that waits is withdrawn, and one that runs
@@ -79,19 +89,16 @@ class FunctionRuntime:
         function = self._functions.get(spec.key)
         if function is None:
             function = await self._opened(spec)
-        loop = asyncio.get_running_loop()
-        future: asyncio.Future[Outcome] = loop.create_future()
-        call = PendingCall(invocation, future, time.monotonic(), self.limits.wait_s)
-        timer = None if timeout_s is None else loop.call_later(timeout_s, call.refuse, TimeoutError())
+        now = time.monotonic()
+        # No timer of its own: its function sees to it while it waits, and its environment while it runs.
+        gives_up_at = inf if timeout_s is None else now + timeout_s
+        call = PendingCall(invocation, function.new_future(), now, self.limits.wait_s, gives_up_at, stream)
         function.submit(call)
         try:
-            return await future
-        except (asyncio.CancelledError, TimeoutError):
+            return await call.future
+        except asyncio.CancelledError:
             function.withdraw(call)
             raise
-        finally:
-            if timer is not None:
-                timer.cancel()
 
     async def prepare(self, spec: FunctionSpec) -> None:
         """Begin to start the function's first environment, if it has none. Does not wait for it."""

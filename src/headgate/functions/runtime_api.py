@@ -17,7 +17,8 @@ from headgate.functions.environment import State
 from headgate.functions.python_runtime.frames import MAX_ANSWER_BYTES
 from headgate.model.invocation import FunctionError, Invocation, Outcome
 
-MAX_STREAMED_BYTES: Final = 20 * 1024 * 1024
+MAX_STREAMED_BYTES: Final = 200 * 1024 * 1024  # passed on as it comes
+MAX_GATHERED_BYTES: Final = 20 * 1024 * 1024  # of a streamed response that is put together for who wants it whole
 _PREFIX: Final = "/2018-06-01/runtime/"
 
 
@@ -37,7 +38,8 @@ class ApiRequest(msgspec.Struct):
     path: str
     headers: Mapping[str, str]
     body: bytes = b""
-    too_large: bool = False  # the body was longer than `limit_bytes` allows, and is left out
+    limit_bytes: int = MAX_ANSWER_BYTES
+    too_large: bool = False  # the body was longer than that, and is left out
 
 
 class Refused(Exception):
@@ -91,9 +93,11 @@ def check(ask: Ask, request_id: str, state: State, *, current_id: str, polled: b
             pass
 
 
-def limit_bytes(headers: Mapping[str, str]) -> int:
-    """How long the body of a request may be."""
-    return MAX_STREAMED_BYTES if is_streamed(headers) else MAX_ANSWER_BYTES
+def limit_bytes(headers: Mapping[str, str], *, passed_on: bool) -> int:
+    """How long the body of a request may be; `passed_on` says that somebody takes it piece by piece."""
+    if not is_streamed(headers):
+        return MAX_ANSWER_BYTES
+    return MAX_STREAMED_BYTES if passed_on else MAX_GATHERED_BYTES
 
 
 def is_streamed(headers: Mapping[str, str]) -> bool:
@@ -107,7 +111,7 @@ def outcome_of(ask: Ask, request: ApiRequest) -> Outcome:
     if request.too_large:
         return _failed(
             "Function.ResponseSizeTooLarge",
-            f"Response payload size exceeded maximum allowed payload size ({limit_bytes(headers)} bytes).",
+            f"Response payload size exceeded maximum allowed payload size ({request.limit_bytes} bytes).",
         )
     error_type = headers.get("lambda-runtime-function-error-type", "")
     if ask is Ask.RESPONSE:
@@ -146,9 +150,9 @@ def refusal_reply(refused: Refused) -> bytes:
     return _reply(refused.status, {"errorMessage": str(refused), "errorType": refused.error_type})
 
 
-def too_large_reply(headers: Mapping[str, str]) -> bytes:
-    """The answer to a response that is too large."""
-    message = f"Exceeded maximum allowed payload size ({limit_bytes(headers)} bytes)."
+def too_large_reply(limit: int) -> bytes:
+    """The answer to a response that is longer than this many bytes."""
+    message = f"Exceeded maximum allowed payload size ({limit} bytes)."
     return refusal_reply(Refused(413, "RequestEntityTooLarge", message))
 
 

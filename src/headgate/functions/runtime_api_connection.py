@@ -13,6 +13,7 @@ from typing import Final, Protocol
 
 import httptools
 
+from headgate.functions.response_stream import ResponseStream
 from headgate.functions.runtime_api import (
     ApiRequest,
     Refused,
@@ -27,8 +28,6 @@ _READ_BYTES: Final = 65_536
 _CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 _ACCEPT_AGAIN_S: Final = 0.1
 
-PieceTaker = Callable[[bytes], None]
-
 
 class ApiOwner(Protocol):
     """Whose endpoint it is: the environment."""
@@ -41,8 +40,8 @@ class ApiOwner(Protocol):
         """How many bytes of the request's body, which is still to come, are kept. Of one that is longer none are."""
         ...
 
-    def piece_taker(self) -> PieceTaker | None:
-        """Who wants the pieces of the call's streamed response as they come."""
+    def response_stream(self) -> ResponseStream | None:
+        """Who takes the pieces of the call's streamed response as they come; without one they are put together."""
         ...
 
     def connection_lost(self, connection: "ApiConnection") -> None:
@@ -103,7 +102,7 @@ class ApiConnection:
         self._complete: deque[tuple[ApiRequest, bool]] = deque()  # with whether the connection is kept
         self._awaited = False  # an answer is to come by `reply`
         self._answering = False
-        self._pieces: list[tuple[PieceTaker, bytes]] = []
+        self._pieces: list[tuple[ResponseStream, str, bytes]] = []  # with the content type, of what was read last
         self._kept = True
         self._unsent = memoryview(b"")
         self._begin()
@@ -142,7 +141,7 @@ class ApiConnection:
         self._body_bytes = 0
         self._limit_bytes = 0
         self._wants_continue = False
-        self._piece_taker: PieceTaker | None = None
+        self._stream: ResponseStream | None = None
 
     def on_message_begin(self) -> None:
         self._begin()
@@ -159,16 +158,21 @@ class ApiConnection:
         self._limit_bytes = self._owner.body_limit(self._request(), self)
         self._wants_continue = self._headers.get("expect", "").lower() == "100-continue"
         if self._limit_bytes and is_streamed(self._headers):
-            self._piece_taker = self._owner.piece_taker()
+            self._stream = self._owner.response_stream()
+            if self._stream is not None:
+                self._put_off(self._stream, b"")
 
     def on_body(self, piece: bytes) -> None:
         self._body_bytes += len(piece)
         if self._body_bytes > self._limit_bytes:
             self._body.clear()  # what is too long is read to its end, so that the answer finds its reader
-            return
-        self._body.append(piece)
-        if self._piece_taker is not None:
-            self._pieces.append((self._piece_taker, piece))
+        elif self._stream is not None:
+            self._put_off(self._stream, piece)
+        else:
+            self._body.append(piece)
+
+    def _put_off(self, stream: ResponseStream, piece: bytes) -> None:
+        self._pieces.append((stream, self._headers.get("content-type", ""), piece))
 
     def on_message_complete(self) -> None:
         self._complete.append((self._request(), self._parser.should_keep_alive()))
@@ -179,6 +183,7 @@ class ApiConnection:
             path=self._path.decode("latin-1"),
             headers=self._headers,
             body=b"".join(self._body),
+            limit_bytes=self._limit_bytes,
             too_large=self._body_bytes > self._limit_bytes,
         )
 
@@ -207,13 +212,27 @@ class ApiConnection:
             self._send(refusal_reply(Refused(400, "BadRequest", "This is not HTTP/1.1 as the Runtime API has it")))
             self._close_when_sent()
             return
-        for take, piece in self._pieces:
-            take(piece)
-        self._pieces.clear()
+        if self._pieces:
+            self._pass_pieces_on()
         if self._complete:
             self._answer_complete()
         elif self._wants_continue:
             self._continue_or_refuse()
+
+    def _pass_pieces_on(self) -> None:
+        """Give them to their stream; where that is full by now, read on when it has room."""
+        pieces, self._pieces = self._pieces, []
+        for stream, content_type, piece in pieces:
+            stream.begin(content_type)
+            stream.put(piece)
+        stream = pieces[-1][0]
+        if stream.full:
+            self._loop.remove_reader(self._socket.fileno())
+            stream.when_room(self._read_on)
+
+    def _read_on(self) -> None:
+        if self._socket.fileno() >= 0:
+            self._loop.add_reader(self._socket.fileno(), self._on_readable)
 
     def _answer_complete(self) -> None:
         self._answering = True
@@ -235,7 +254,7 @@ class ApiConnection:
             # Its body is not sent, so the owner is asked now.
             request = self._request()
             request.too_large = True
-            self._send(self._owner.asked(request, self) or too_large_reply(self._headers))
+            self._send(self._owner.asked(request, self) or too_large_reply(self._limit_bytes))
             self._close_when_sent()
         else:
             self._send(_CONTINUE)

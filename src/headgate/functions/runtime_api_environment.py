@@ -6,7 +6,6 @@ socket says but two things here: where the Runtime API listens, and that the pro
 
 import socket
 import time
-from collections.abc import Callable
 from typing import Final
 
 from headgate.functions.call import PendingCall
@@ -16,6 +15,7 @@ from headgate.functions.limits import RuntimeLimits
 from headgate.functions.logs import EnvironmentLog
 from headgate.functions.outcomes import StartFailure
 from headgate.functions.python_runtime import frames
+from headgate.functions.response_stream import ResponseStream
 from headgate.functions.runtime_api import (
     ACCEPTED,
     ApiRequest,
@@ -59,7 +59,7 @@ class RuntimeApiEnvironment(EnvironmentProcess):
         self._passed += [socket.socket(fileno=fd) for fd in passed]
         return received
 
-    def _on_message(self, kind: int, payload: bytes) -> None:
+    def on_frame(self, kind: int, payload: bytes) -> None:
         if kind == frames.LISTENING and self._passed and self._listener is None and self.state is State.STARTING:
             self._listener = ApiListener(self, self._passed.pop())
         elif kind == frames.NOT_RUN:
@@ -68,7 +68,7 @@ class RuntimeApiEnvironment(EnvironmentProcess):
         else:
             self._happens(Event.GARBLED)
 
-    def _on_hung_up(self) -> None:
+    def on_hung_up(self) -> None:
         """The program runs: with that it has let go of the frame socket."""
 
     def exited(self, wait_status: int) -> None:
@@ -132,7 +132,7 @@ class RuntimeApiEnvironment(EnvironmentProcess):
                 self._answer = outcome_of(ask, request)
                 self._look_at_memory()
                 self._happens(Event.RESPONDED)
-        return too_large_reply(request.headers) if request.too_large else ACCEPTED
+        return too_large_reply(request.limit_bytes) if request.too_large else ACCEPTED
 
     def body_limit(self, request: ApiRequest, connection: ApiConnection) -> int:
         try:
@@ -142,10 +142,10 @@ class RuntimeApiEnvironment(EnvironmentProcess):
         if ask is Ask.NEXT:
             return 0
         self._uploading = connection
-        return limit_bytes(request.headers)
+        return limit_bytes(request.headers, passed_on=self.response_stream() is not None)
 
-    def piece_taker(self) -> Callable[[bytes], None] | None:
-        return None if self._call is None else self._call.on_piece
+    def response_stream(self) -> ResponseStream | None:
+        return None if self._call is None else self._call.stream
 
     def connection_lost(self, connection: ApiConnection) -> None:
         if self._poll is connection:

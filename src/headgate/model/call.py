@@ -1,5 +1,7 @@
 """One HTTP request as the gateway sees it, and its answer. Made once per request, so plain and small."""
 
+from typing import Protocol
+
 import msgspec
 
 
@@ -29,3 +31,30 @@ class Response(msgspec.Struct, frozen=True, gc=False):
     status: int
     headers: list[tuple[bytes, bytes]]
     body: bytes
+
+
+class BrokenOff(Exception):
+    """The rest of a body will never come."""
+
+
+class Pieces(Protocol):
+    """A body that comes while it is made. Whoever takes one asks for it to its end or abandons it."""
+
+    async def next(self) -> bytes:
+        """The next piece; b"" at the end. Awaits plain futures only. Raises BrokenOff."""
+        ...
+
+    def abandon(self) -> None:
+        """Nobody reads any more: a `next` that waits gives b"", and so does every later one. Safe to do twice."""
+        ...
+
+
+class StreamedResponse(msgspec.Struct, frozen=True):
+    """An answer whose body is sent as it comes, in chunks."""
+
+    status: int
+    headers: list[tuple[bytes, bytes]]
+    pieces: Pieces
+
+
+HttpAnswer = Response | StreamedResponse

@@ -55,6 +55,7 @@ class Delivery(Value, frozen=True):
     attributes: Mapping[str, MessageAttribute] = {}
     detail_type: str = ""  # for EventBridge
     chain: int = 0  # of the event that follows from it, where the target is a function
+    subject: str = ""  # of a topic's message
 
 
 class FunctionEvent(Value, frozen=True):

@@ -9,6 +9,8 @@ from headgate.model.value import Value
 _ALPHABET: Final = "abcdefghijklmnopqrstuvwxyz234567"
 _ID_LENGTH: Final = 32
 
+RESPONSE_STREAM: Final = "RESPONSE_STREAM"
+
 
 class Cors(Value, frozen=True, rename="pascal"):
     """What a browser may do with it; None where it was not said."""
@@ -28,7 +30,7 @@ class FunctionUrl(Value, frozen=True):
     created: str  # 2024-10-10T13:55:36.123456Z
     modified: str
     cors: Cors | None = None
-    invoke_mode: str = "BUFFERED"
+    invoke_mode: str = "BUFFERED"  # or RESPONSE_STREAM
 
 
 def new_url_id() -> str:

@@ -1,12 +1,15 @@
 """A metric and one point of it: what CloudWatch's operations, the gateway's counters and the store have in common."""
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
 from headgate.model.histogram import Buckets, bucket_of, merge
 from headgate.model.value import Value
+
+MAX_DIMENSIONS: Final = 30  # of one metric
+MAX_VALUE: Final = 2.0**360  # the largest size of a value
 
 Dimensions = tuple[tuple[str, str], ...]
 """Name and value, sorted by name: a metric's dimensions are a set."""

@@ -8,6 +8,7 @@ from msgspec.structs import replace
 from headgate.release.events import Did
 from headgate.release.failures import Refused
 from headgate.release.migrations.lint import additive_problems
+from headgate.release.plan import is_region
 from headgate.release.rollout import Rollout, Track
 from headgate.release.steps import Check, Deploy, Migration, Preflight, Promote, Publish, Shift, Step, TakeSnapshot
 from headgate.release.world import World
@@ -65,11 +66,17 @@ def perform(
             raise TypeError(f"{step} is waited for, not done")
 
 
-def preflight_problems(rollout: Rollout, track: Track, world: World, artefact: Artefact) -> list[str]:
-    """All that stands in the way of a start. Raises Unavailable, and Refused for what hides the rest."""
-    found = world.driver(track.region).problems()
+def region_problems(rollout: Rollout, region: str, world: World) -> list[str]:
+    """What a region lacks. Raises Unavailable, and Refused for what hides the rest."""
+    found = world.driver(region).problems()
     if rollout.release.analysis.compare or rollout.release.analysis.limits:
-        found += world.source(track.region).problems()
+        found += world.source(region).problems()
+    return found
+
+
+def migration_problems(rollout: Rollout, artefact: Artefact) -> list[str]:
+    """What the SQL of an expansion does that is not additive."""
+    found = []
     for name in rollout.release.migrate.sql:
         sql = artefact(name)
         if sql is None:
@@ -80,7 +87,12 @@ def preflight_problems(rollout: Rollout, track: Track, world: World, artefact: A
 
 
 def _preflight(rollout: Rollout, track: Track, world: World, artefact: Artefact) -> str:
-    found = preflight_problems(rollout, track, world, artefact)
+    if is_region(track.region):
+        found = region_problems(rollout, track.region, world)
+    else:
+        found = migration_problems(rollout, artefact)
+        for region in filter(is_region, rollout.tracks):
+            found += [f"{region}: {each}" for each in region_problems(rollout, region, world)]
     if found:
         raise Refused("; ".join(found))
     return "all that it needs is there"

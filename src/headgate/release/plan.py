@@ -65,7 +65,8 @@ def plan_of(release: Release, region: str) -> Plan:
     legs = []
     migrate = release.migrate
     if migrate.expand:
-        legs.append(_migration("expand", migrate.expand))
+        # All that could refuse the release does so before the schema is touched.
+        legs.append(Leg(regions=("expand",), steps=(Preflight(), Migration(phase="expand", command=migrate.expand))))
     steps = tuple(_steps(release))
     legs += [Leg(regions=wave.wave, steps=steps, after=float(wave.after)) for wave in _waves(release, region)]
     if migrate.verify:

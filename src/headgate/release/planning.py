@@ -5,7 +5,7 @@ from contextlib import closing
 from typing import Any
 
 from headgate.model.release import Release
-from headgate.release.acts import preflight_problems
+from headgate.release.acts import migration_problems, region_problems
 from headgate.release.analysis.planning import Exposure, outlook
 from headgate.release.events import Started
 from headgate.release.failures import Refused, Unavailable
@@ -53,14 +53,12 @@ def planned(request: StartRequest, now: float) -> dict[str, Any]:
 
 def _seen(rollout: Rollout, world: World, artefact: Any, now: float) -> tuple[list[str], dict[str, Traffic]]:
     """Problems, and the traffic by region where it is known."""
-    problems: list[str] = []
+    problems = migration_problems(rollout, artefact)
     traffic: dict[str, Traffic] = {}
-    several = len(rollout.tracks) > 1
-    for region, track in rollout.tracks.items():
-        if not is_region(region):
-            continue
+    several = sum(map(is_region, rollout.tracks)) > 1
+    for region in filter(is_region, rollout.tracks):
         try:
-            found = preflight_problems(rollout, track, world, artefact)
+            found = region_problems(rollout, region, world)
             traffic[region] = world.source(region).traffic(now)
         except (Refused, Unavailable) as error:
             found = [str(error)]

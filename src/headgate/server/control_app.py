@@ -1,4 +1,4 @@
-"""The ASGI application of the control listener: health, reset, the AWS wire, and stages for convenience."""
+"""The ASGI application of the control listener: health, reset, the AWS wire, and what the gateway serves."""
 
 import logging
 import re
@@ -13,7 +13,8 @@ from headgate import __version__
 from headgate.control import code_links
 from headgate.control.dispatch import Dispatcher
 from headgate.dataplane.address import locate
-from headgate.model.call import Call, Response
+from headgate.dataplane.function_url.published import locate_url
+from headgate.model.call import BrokenOff, Call, HttpAnswer, Pieces, StreamedResponse
 from headgate.server import release_pages
 from headgate.server.deployment_pages import DeploymentPages
 from headgate.server.http1_refusal import DEFECT, body_too_large, new_request_id, refusal_response
@@ -64,7 +65,7 @@ class ControlApp:
     def __init__(
         self,
         dispatcher: Dispatcher,
-        gateway: Callable[[Call], Awaitable[Response]],
+        gateway: Callable[[Call], Awaitable[HttpAnswer]],
         server: Server,
         port: int,
         metrics: MetricsPages,
@@ -104,18 +105,24 @@ class ControlApp:
             await _send(send, status, [_JSON], orjson.dumps(answer))
             return
         call = _call(scope, path, body, self._port)
-        if call is not None and locate(call) is not None:
+        if call is not None and (locate(call) or locate_url(call)) is not None:
             response = await self._serve(call)
-            await _send(send, response.status, response.headers, response.body)
+            if isinstance(response, StreamedResponse):
+                await _send_pieces(send, response.status, response.headers, response.pieces)
+            else:
+                await _send(send, response.status, response.headers, response.body)
             return
         if path == "/metrics" and scope["method"] in {"GET", "HEAD"}:
             await _send(send, 200, [(b"content-type", CONTENT_TYPE)], await self._metrics.prometheus())
             return
         reply = await self._dispatcher.answer(_request(scope, path, body))
         headers = [(name.encode("latin-1"), value.encode("utf-8")) for name, value in reply.headers]
-        await _send(send, reply.status, headers, reply.body)
+        if reply.pieces is not None:
+            await _send_pieces(send, reply.status, headers, reply.pieces)
+        else:
+            await _send(send, reply.status, headers, reply.body)
 
-    async def _serve(self, call: Call) -> Response:
+    async def _serve(self, call: Call) -> HttpAnswer:
         """A stage's answer; what the gateway's own listener sees to is seen to here."""
         if len(call.body) > _MAX_CALL_BYTES:
             return refusal_response(body_too_large(_MAX_CALL_BYTES), new_request_id())
@@ -229,3 +236,16 @@ async def _send(send: Send, status: int, headers: list[tuple[bytes, bytes]], bod
         headers = [*headers, (b"content-length", str(len(body)).encode())]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body if has_body else b""})
+
+
+async def _send_pieces(send: Send, status: int, headers: list[tuple[bytes, bytes]], pieces: Pieces) -> None:
+    """A body as it comes. uvicorn waits for a slow client in `send`, and drops what is for one that has left."""
+    try:
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        while piece := await pieces.next():
+            await send({"type": "http.response.body", "body": piece, "more_body": True})
+        await send({"type": "http.response.body", "body": b""})
+    except BrokenOff:
+        return  # an answer that is not ended: uvicorn closes the connection, by which the client sees it
+    finally:
+        pieces.abandon()

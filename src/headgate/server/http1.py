@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any, Final, cast
 
-from headgate.model.call import Call, Response
+from headgate.model.call import BrokenOff, Call, HttpAnswer, Response, StreamedResponse
 from headgate.server.http1_answer import (
     CLOSE,
     CONTINUE,
@@ -17,6 +17,7 @@ from headgate.server.http1_answer import (
     UnsendableResponse,
     date_line,
     encode_head,
+    encode_streamed_head,
     has_body,
 )
 from headgate.server.http1_refusal import (
@@ -28,10 +29,11 @@ from headgate.server.http1_refusal import (
     refusal_response,
 )
 from headgate.server.http1_state import RequestReader
+from headgate.server.http1_streaming import StreamedBody
 from headgate.server.http1_watch import Phase, Sight, Verdict, look
 from headgate.server.http_limits import HttpLimits
 
-Handler = Callable[[Call], Coroutine[Any, Any, Response]]
+Handler = Callable[[Call], Coroutine[Any, Any, HttpAnswer]]
 OnDefect = Callable[[BaseException, str], None]
 
 
@@ -60,13 +62,14 @@ class GatewayConnection(asyncio.Protocol):
 
     __slots__ = (
         "_call", "_closing", "_coroutine", "_eof", "_hub", "_lingered_bytes", "_lost", "_reader", "_reading_paused",
-        "_resting", "_served", "_sight", "_transport", "_unread", "_write_paused",
+        "_resting", "_served", "_sight", "_streamed", "_transport", "_unread", "_write_paused",
     )  # fmt: skip
 
     def __init__(self, hub: Hub) -> None:
         self._hub = hub
         self._call: Call | None = None
-        self._coroutine: Coroutine[Any, Any, Response] | None = None  # of the call being answered
+        self._coroutine: Coroutine[Any, Any, HttpAnswer | None] | None = None  # of the call being answered
+        self._streamed: StreamedBody | None = None  # of the call being answered, where its body comes in pieces
         self._closing = False  # the last answer is written; what is read now is thrown away
         self._lost = False
         self._eof = False  # the client will send no more, but may still read
@@ -147,15 +150,21 @@ class GatewayConnection(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         self._write_paused = True
+        if self._streamed is not None:
+            self._streamed.pause()
 
     def resume_writing(self) -> None:
         self._write_paused = False
+        if self._streamed is not None:
+            self._streamed.resume()
         if self._coroutine is None and not self._closing:
             self._advance()
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
         self._lost = True
         self._reader.release()
+        if self._streamed is not None:
+            self._streamed.abandon()
         if self._coroutine is None:
             self._leave()
 
@@ -180,6 +189,8 @@ class GatewayConnection(asyncio.Protocol):
             moved = self._reader.body_bytes
         elif phase in (Phase.WRITING, Phase.CLOSING):
             moved = -self._transport.get_write_buffer_size()
+            if self._streamed is not None:
+                moved += self._streamed.sent_bytes
         else:
             moved = 0
         self._sight, verdict = look(self._sight, phase, self._served, moved, now, self._hub.limits)
@@ -232,12 +243,13 @@ class GatewayConnection(asyncio.Protocol):
         try:
             future = self._coroutine.send(None)  # type: ignore[union-attr]  # set by the only two callers
         except StopIteration as stop:
-            self._coroutine = None
-            self._answer(stop.value)
-            return True
+            return self._ended(stop.value)
         except (Exception, asyncio.CancelledError) as defect:
             self._coroutine = None
-            self._answer_defect(defect)
+            if self._streamed is None:
+                self._answer_defect(defect)
+            else:
+                self._break_off(self._streamed, defect)
             return True
         # What asyncio.Task does with what its coroutine yields.
         if future is None:
@@ -255,14 +267,33 @@ class GatewayConnection(asyncio.Protocol):
         else:
             self._advance()
 
+    def _ended(self, answer: HttpAnswer | None) -> bool:
+        """The handler has ended, or the sending of its streamed body (None). True when all is answered."""
+        self._coroutine = None
+        if type(answer) is Response:
+            self._answer(answer)
+        elif type(answer) is StreamedResponse:
+            return self._begin_streamed(answer)
+        else:
+            self._end_streamed(cast("StreamedBody", self._streamed))
+        return True
+
+    @property
+    def _is_last(self) -> bool:
+        """Whether no answer follows the one that is written now.
+
+        While draining, a request of which any byte was read is still answered, so the one before it is not the last.
+        """
+        reader = self._reader
+        draining = self._hub.draining and not reader.mid_message and not self._unread
+        return not reader.calls and (reader.ended or draining)
+
     def _answer(self, response: Response) -> None:
         if self._lost:
             return
         hub = self._hub
-        reader = self._reader
         call = cast("Call", self._call)
-        # While draining, a request of which any byte was read is still answered, so the one before it is not the last.
-        last = not reader.calls and (reader.ended or (hub.draining and not reader.mid_message and not self._unread))
+        last = (hub.draining or self._reader.ended) and self._is_last
         if last:
             connection_line = CLOSE
         elif call.protocol == "HTTP/1.0":
@@ -277,10 +308,7 @@ class GatewayConnection(asyncio.Protocol):
         self._served += 1
         self._write(head, response.body if has_body(response, call.method) else b"")
         if last:
-            if reader.ended:
-                self._close()
-            else:
-                self._linger()
+            self._end_connection()
 
     def _answer_defect(self, defect: BaseException) -> None:
         """The handler failed: the client learns no more than that, and under which id it is logged."""
@@ -291,6 +319,52 @@ class GatewayConnection(asyncio.Protocol):
         if not self._lost:
             self._served += 1
             self._refuse(DEFECT, request_id)
+
+    # A body that is sent as it comes.
+
+    def _begin_streamed(self, answer: StreamedResponse) -> bool:
+        """Send the head, then step the sending of the body. True where that has ended already."""
+        call = cast("Call", self._call)
+        if self._lost:
+            answer.pieces.abandon()
+            return True
+        chunked = call.protocol != "HTTP/1.0"
+        closes = self._is_last or not chunked
+        try:
+            head = encode_streamed_head(answer, self._hub.date_line, CLOSE if closes else b"", chunked=chunked)
+        except UnsendableResponse as defect:
+            answer.pieces.abandon()
+            self._answer_defect(defect)
+            return True
+        self._transport.write(head)
+        body = self._streamed = StreamedBody(answer.pieces, self._transport, chunked=chunked, closes=closes)
+        if not has_body(answer, call.method):
+            body.abandon()
+            self._end_streamed(body)
+            return True
+        if self._write_paused:
+            body.pause()
+        self._coroutine = body.send()
+        return self._step()
+
+    def _end_streamed(self, body: StreamedBody) -> None:
+        self._streamed = None
+        if self._lost:
+            return
+        self._served += 1
+        if body.closes or self._is_last:
+            self._end_connection()
+
+    def _break_off(self, body: StreamedBody, defect: BaseException) -> None:
+        """The body will never be whole. Its client sees that by the end of the connection without the last chunk."""
+        self._streamed = None
+        body.abandon()
+        if not isinstance(defect, BrokenOff):
+            self._hub.defects += 1
+            self._hub.on_defect(defect, new_request_id())
+        if not self._lost:
+            self._served += 1
+            self._close()
 
     def _settle(self) -> None:
         """All calls are answered: what was put off until then."""
@@ -336,6 +410,12 @@ class GatewayConnection(asyncio.Protocol):
         method = self._call.method if self._call is not None and refusal is DEFECT else ""
         self._write(head, response.body if has_body(response, method) else b"")
         self._linger()
+
+    def _end_connection(self) -> None:
+        if self._reader.ended:
+            self._close()
+        else:
+            self._linger()
 
     def _linger(self) -> None:
         """Say that nothing more comes and read on for a while: closing a socket with unread bytes resets it, and the

@@ -7,12 +7,12 @@ written yet: the last second (synchronous = NORMAL in WAL mode loses nothing of 
 
 import json
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 from headgate.model.histogram import bucket_of
-from headgate.model.metric import MetricKey, Point, Sample, merged
+from headgate.model.metric import Dimensions, MetricKey, Point, Sample, merged
 from headgate.telemetry.distribution import decode, encode
 from headgate.telemetry.retention import FINER, LATE_S, LEVELS, oldest_kept, segments, written_level
 
@@ -82,7 +82,8 @@ class MetricDatabase:
                 f"PRAGMA application_id = {APPLICATION_ID};\nCOMMIT;"
             )
         self._metrics: dict[MetricKey, Known] = {}
-        self._by_name: dict[tuple[str, str, str, str], list[Known]] = {}
+        self._of_any_unit: dict[tuple[str, str, str, str, Dimensions], list[Known]] = {}
+        self._listed: list[tuple[str, str, str, str, Dimensions]] | None = None  # what is above, sorted when asked for
         self._new: list[Known] = []  # of the transaction at work
         for number, account, region, namespace, name, dimensions, unit, last_at in connection.execute(
             "SELECT * FROM metric"
@@ -170,9 +171,24 @@ class MetricDatabase:
         """The metrics that have points and are wanted."""
         return [known for key, known in self._metrics.items() if wanted(key)]
 
-    def named(self, account_id: str, region: str, namespace: str, name: str) -> list[Known]:
-        """The metrics of this name that have points, whatever their dimensions and units."""
-        return list(self._by_name.get((account_id, region, namespace, name), ()))
+    def listed(self) -> Sequence[tuple[str, str, str, str, Dimensions]]:
+        """Account, region, namespace, name and dimensions of all metrics that have points, in their order."""
+        if self._listed is None:
+            self._listed = sorted(self._of_any_unit)
+        return self._listed
+
+    def had_point_since(self, metric: tuple[str, str, str, str, Dimensions], since: float) -> bool:
+        """Whether one of `listed` has a point as new as that, in any unit."""
+        return any(known.last_at >= since for known in self._of_any_unit[metric])
+
+    def of_any_unit(self, key: MetricKey) -> list[Known]:
+        """The metrics with points that are this one but for their unit."""
+        return list(self._of_any_unit.get(_without_unit(key), ()))
+
+    def last_at(self) -> int | None:
+        """When the last point was that is still kept to the second; None where there is none."""
+        last: int | None = self._connection.execute("SELECT max(at) FROM point_1").fetchone()[0]
+        return last
 
     def points(self, key: MetricKey, start: int, end: int, period: int, now: float) -> dict[int, Point]:
         """The points of each period from `start` to before `end`, by its beginning. An empty period has none."""
@@ -184,22 +200,27 @@ class MetricDatabase:
             rows = self._rows(segment.level, known.id, segment.start, segment.end)
             for at, *row in rows:
                 found.setdefault(start + (at - start) // period * period, []).append(_point(*row))
-        return {at: total for at, points in found.items() if (total := merged(points)) is not None}
+        # A row is nobody else's: alone it need not be copied.
+        return {
+            at: total
+            for at, points in found.items()
+            if (total := points[0] if len(points) == 1 else merged(points)) is not None
+        }
 
     # Below: what these are made of.
 
     def _learn(self, known: Known) -> None:
-        key = known.key
-        self._metrics[key] = known
-        self._by_name.setdefault((key.account_id, key.region, key.namespace, key.name), []).append(known)
+        self._metrics[known.key] = known
+        self._of_any_unit.setdefault(_without_unit(known.key), []).append(known)
+        self._listed = None
 
     def _forget(self, known: Known) -> None:
-        key = known.key
-        del self._metrics[key]
-        name = (key.account_id, key.region, key.namespace, key.name)
-        self._by_name[name].remove(known)
-        if not self._by_name[name]:
-            del self._by_name[name]
+        del self._metrics[known.key]
+        others = self._of_any_unit[_without_unit(known.key)]
+        others.remove(known)
+        if not others:
+            del self._of_any_unit[_without_unit(known.key)]
+            self._listed = None
 
     def _known(self, key: MetricKey, at: int) -> Known:
         known = self._metrics.get(key)
@@ -275,6 +296,10 @@ class MetricDatabase:
     def _first_rolled(now: int) -> str:
         """A new file is rolled up to its beginning. It must be stored: after a crash the rest is made from there."""
         return "".join(f"INSERT INTO rolled VALUES ({level}, {now // level * level});\n" for level in FINER)
+
+
+def _without_unit(key: MetricKey) -> tuple[str, str, str, str, Dimensions]:
+    return key.account_id, key.region, key.namespace, key.name, key.dimensions
 
 
 def _add_to(totals: dict[tuple[int, int], Point], key: tuple[int, int], point: Point) -> None:

@@ -61,6 +61,10 @@ class MetricStore:
     async def run(self, act: Callable[[MetricDatabase, float], T]) -> T:
         """Run `act` on all that was counted until now, on the store's thread, and give what it gives."""
         await self.flush()
+        return await self.read(act)
+
+    async def read(self, act: Callable[[MetricDatabase, float], T]) -> T:
+        """The same on what is written: the last second may be missing."""
         return await asyncio.get_running_loop().run_in_executor(self._thread, act, self._database, self._clock())
 
     async def write(self, samples: list[Sample]) -> None:

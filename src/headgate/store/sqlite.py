@@ -19,6 +19,7 @@ from msgspec.structs import replace
 from headgate.model.arn import parse_function_arn
 from headgate.model.event import EventHead, FunctionEvent
 from headgate.model.value import Value
+from headgate.store.alarm_journal import AlarmJournal
 from headgate.store.migrate import migrate
 from headgate.store.sealing import Plain, Sealing
 from headgate.store.transaction import KINDS, Change, Prepare, Transaction, V
@@ -105,6 +106,7 @@ class _SqliteTransaction:
         self._sealing = sealing
         self.revision = revision  # of the documents that this transaction writes
         self.changes: list[Change] = []
+        self.alarms = AlarmJournal(connection)
 
     def get(self, kind: type[V], *key: str) -> V | None:
         row = self._connection.execute(
@@ -189,6 +191,7 @@ class _SqliteTransaction:
             self.delete_all(kind)
         self._connection.execute("DELETE FROM blob")
         self._connection.execute("DELETE FROM function_event")
+        self.alarms.clear()
 
     def _changed(self, kind: type[Value], key: tuple[str, ...]) -> None:
         self.changes.append(Change(kind=kind, key=key))

@@ -5,7 +5,9 @@ from collections.abc import Set as AbstractSet
 from typing import Final, Protocol, TypeVar
 
 from headgate.model.account import Account
+from headgate.model.alarm import AlarmState, CompositeAlarm, MetricAlarm
 from headgate.model.code_signing import CodeSigningConfig
+from headgate.model.dashboard import Dashboard
 from headgate.model.deployment import Definition, Deployment
 from headgate.model.event import EventHead, EventInvokeConfig, FunctionEvent
 from headgate.model.event_source import EventSourceMapping
@@ -18,6 +20,7 @@ from headgate.model.rest_api import Resource, RestApi
 from headgate.model.stage import Stage
 from headgate.model.stage_history import StageHistory, StageMove
 from headgate.model.value import Value
+from headgate.store.alarm_journal import AlarmJournal
 
 V = TypeVar("V", bound=Value)
 T = TypeVar("T")
@@ -44,6 +47,10 @@ KINDS: Final[dict[type[Value], str]] = {
     Layer: "layer",  # account id, region, name
     LayerVersion: "layer_version",  # account id, region, name, version
     LayerPolicy: "layer_policy",  # account id, region, name, version
+    MetricAlarm: "metric_alarm",  # account id, region, name
+    CompositeAlarm: "composite_alarm",  # account id, region, name; no name is both
+    AlarmState: "alarm_state",  # account id, region, name of either
+    Dashboard: "dashboard",  # account id, name
 }
 """Each kind's name in the store, and what its key is made of."""
 
@@ -98,8 +105,13 @@ class Transaction(Protocol):
         """Delete one event; no error when it is not there."""
         ...
 
+    @property
+    def alarms(self) -> AlarmJournal:
+        """Alarms' history and messages."""
+        ...
+
     def clear(self) -> None:
-        """Delete every document, every blob and every event."""
+        """Delete every document, every blob, every event, and all that alarms left."""
         ...
 
 

@@ -34,14 +34,19 @@ def decode(body: bytes) -> Buckets:
         gap, at = _read(body, at)
         length, at = _read(body, at)
         first = last + (gap >> 1 if gap & 1 == 0 else -((gap + 1) >> 1))
-        for bucket in range(first, first + length):
+        last = first + length - 1
+        run = body[at : at + length]
+        if run.isascii():  # each count is one byte, as nearly always: no loop of our own
+            buckets |= {bucket: count for bucket, count in zip(range(first, last + 1), run, strict=True) if count}
+            at += length
+            continue
+        for bucket in range(first, last + 1):
             count = body[at]
             at += 1
             if count >= 0x80:
                 count, at = _read(body, at - 1)
             if count:
                 buckets[bucket] = count
-        last = first + length - 1
     return buckets
 
 

@@ -11,9 +11,9 @@ from typing import Final, TypeVar
 
 from headgate.model.arn import FunctionRef
 from headgate.model.function import LATEST
-from headgate.model.histogram import bucket_of
+from headgate.model.histogram import Buckets, bucket_of
 from headgate.model.invocation import Outcome
-from headgate.model.metric import Dimensions, MetricKey, Point, Sample, share_point
+from headgate.model.metric import Dimensions, MetricKey, Point, Sample, point_of, share_point
 
 NAMESPACE: Final = "AWS/Lambda"
 
@@ -21,25 +21,29 @@ T = TypeVar("T", bound=Outcome)
 
 
 class Concurrency:
-    """How many calls run now, and what each call found when it began."""
+    """How many calls run now, and how often a call found so many when it began, itself included."""
 
-    __slots__ = ("now", "seen")
+    __slots__ = ("found", "now")
 
     def __init__(self) -> None:
         self.now = 0
-        self.seen = _nothing()
+        self.found: dict[int, int] = {}
 
-    def begin(self) -> None:
-        self.now += 1
-        _record(self.seen, self.now)
+    def take(self) -> Point:
+        """What was found since the last time."""
+        found, self.found = self.found, {}
+        seen = _nothing()
+        for running, count in found.items():
+            seen.add(point_of(running, count))
+        return seen
 
 
 class FunctionMeter:
     """The calls of one version by one qualifier."""
 
     __slots__ = (
-        "_account", "_clock", "_function", "duration", "errors", "invocations", "ref", "throttles", "touched",
-        "version",
+        "_account", "_buckets", "_clock", "_function", "duration", "errors", "invocations", "ref", "throttles",
+        "touched", "version",
     )  # fmt: skip
 
     def __init__(
@@ -63,8 +67,9 @@ class FunctionMeter:
         One that outlives its caller is an invocation without a duration: its end is not seen from here.
         """
         began = self._clock()
-        self._function.begin()
-        self._account.begin()
+        for concurrency in (self._function, self._account):
+            running = concurrency.now = concurrency.now + 1
+            concurrency.found[running] = concurrency.found.get(running, 0) + 1
         try:
             outcome = await call
         except TimeoutError:
@@ -80,7 +85,16 @@ class FunctionMeter:
         self.invocations += 1
         if outcome.error is not None:
             self.errors += 1
-        _record(self.duration, (self._clock() - began) * 1000.0)
+        duration_ms = (self._clock() - began) * 1000.0
+        point = self.duration
+        point.count += 1
+        point.sum += duration_ms
+        if duration_ms < point.min:
+            point.min = duration_ms
+        if duration_ms > point.max:
+            point.max = duration_ms
+        bucket = bucket_of(duration_ms)
+        self._buckets[bucket] = self._buckets.get(bucket, 0) + 1
         return outcome
 
     def refuse(self) -> None:
@@ -90,7 +104,8 @@ class FunctionMeter:
 
     def clear(self) -> None:
         self.invocations = self.errors = self.throttles = 0
-        self.duration = _nothing()
+        self._buckets: Buckets = {}
+        self.duration = Point(0, 0.0, float("inf"), float("-inf"), self._buckets)
         self.touched = False
 
 
@@ -123,14 +138,12 @@ class FunctionMeters:
                 seen.append(Seen(ref, version, meter.invocations, meter.errors, meter.throttles, meter.duration))
                 meter.clear()
         for ref, concurrency in self._functions.items():
-            if concurrency.seen.count:
-                seen.append(Seen(ref, "", 0, 0, 0, _nothing(), concurrency.seen))
-                concurrency.seen = _nothing()
+            if concurrency.found:
+                seen.append(Seen(ref, "", 0, 0, 0, _nothing(), concurrency.take()))
         for (account_id, region), concurrency in self._accounts.items():
-            if concurrency.seen.count:
+            if concurrency.found:
                 everything = FunctionRef(account_id=account_id, region=region, name="")
-                seen.append(Seen(everything, "", 0, 0, 0, _nothing(), concurrency.seen))
-                concurrency.seen = _nothing()
+                seen.append(Seen(everything, "", 0, 0, 0, _nothing(), concurrency.take()))
         return seen
 
 
@@ -198,17 +211,6 @@ def _key(ref: FunctionRef, name: str, dimensions: Dimensions, unit: str) -> Metr
 
 def _nothing() -> Point:
     return Point(0, 0.0, float("inf"), float("-inf"), {})
-
-
-def _record(point: Point, value: float) -> None:
-    point.count += 1
-    point.sum += value
-    point.min = min(point.min, value)
-    point.max = max(point.max, value)
-    buckets = point.buckets
-    assert buckets is not None
-    bucket = bucket_of(value)
-    buckets[bucket] = buckets.get(bucket, 0) + 1
 
 
 def _add(totals: dict[MetricKey, Point], key: MetricKey, point: Point) -> None:

@@ -7,10 +7,11 @@ import asyncio
 import contextlib
 import logging
 import sqlite3
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
 from typing import Final
 
+from headgate.model.metric import MetricKey, Sample, point_of
 from headgate.telemetry.log_store import Busy, LogStore
 from headgate.telemetry.log_writing import Line, now_ms
 from headgate.telemetry.metric_sink import MetricSink
@@ -36,7 +37,7 @@ class LogBuffer:
         self._clock = clock
         self._lines: deque[Line] = deque()
         self._bytes = 0
-        self._reported = 0
+        self._unreported: Counter[str] = Counter()  # of the dropped, by the group's ARN
         self._writing: asyncio.Task[None] | None = None
         self._ticking: asyncio.Task[None] | None = None
 
@@ -46,9 +47,10 @@ class LogBuffer:
     def start(self) -> None:
         self._ticking = asyncio.get_running_loop().create_task(self._tick())
 
-    def write(self, group: str, stream: str, timestamp_ms: int, line: str) -> None:
-        self._lines.append((group, stream, timestamp_ms, line))
-        self._bytes += len(line) + _LINE_BYTES
+    def write(self, group: str, stream: str, timestamp_ms: int, *lines: str) -> None:
+        for line in lines:
+            self._lines.append((group, stream, timestamp_ms, line))
+            self._bytes += len(line) + _LINE_BYTES
         if self._bytes > self._max_bytes:
             self._drop_oldest()
 
@@ -72,10 +74,10 @@ class LogBuffer:
         while True:
             await asyncio.sleep(FLUSH_S)
             self._begin()
-            if self.dropped > self._reported:
-                dropped, self._reported = self.dropped - self._reported, self.dropped
-                _log.warning("%d log lines were dropped: the disk did not keep up", dropped)
-                self._metrics.put("Headgate", "LogEventsDropped", {}, dropped, "Count", self._clock())
+            if self._unreported:
+                dropped, self._unreported = self._unreported, Counter()
+                _log.warning("%d log lines were dropped: the disk did not keep up", dropped.total())
+                self._metrics.put(_dropped_metric(arn, count, self._clock()) for arn, count in dropped.items())
 
     def _begin(self) -> asyncio.Task[None] | None:
         """Begin to write what is gathered; not while the batch before is being written."""
@@ -89,6 +91,7 @@ class LogBuffer:
             await self._store.write_lines(lines, self._clock())
         except (sqlite3.Error, Busy) as error:
             self.dropped += len(lines)
+            self._unreported.update(group for group, *_ in lines)
             _log.warning("%d log lines are lost: %s", len(lines), str(error) or "too many writes wait")
         finally:
             self._writing = None
@@ -99,3 +102,17 @@ class LogBuffer:
             line = self._lines.popleft()
             self._bytes -= len(line[3]) + _LINE_BYTES
             self.dropped += 1
+            self._unreported[line[0]] += 1
+
+
+def _dropped_metric(group_arn: str, count: int, now_ms: int) -> Sample:
+    _, _, _, region, account_id, _, group = group_arn.split(":", 6)
+    key = MetricKey(
+        account_id=account_id,
+        region=region,
+        namespace="Headgate",
+        name="LogEventsDropped",
+        dimensions=(("LogGroupName", group),),
+        unit="Count",
+    )
+    return Sample(key=key, at=now_ms // 1000, point=point_of(float(count)))

@@ -1,4 +1,4 @@
-"""Metric filters and subscription filters at work: what newly written events mean for them."""
+"""Metric filters, subscription filters and embedded metrics at work: what newly written events mean for them."""
 
 import base64
 import gzip
@@ -9,15 +9,18 @@ from typing import Any, Final, NamedTuple
 
 import orjson
 
+from headgate.model.metric import MetricKey, Sample
+from headgate.telemetry.embedded_metrics import embedded_metrics
 from headgate.telemetry.filter_pattern import FilterPattern, Match, PatternError, compile_pattern
 from headgate.telemetry.filter_syntax import number
 from headgate.telemetry.log_writing import Event, Written, byte_length
-from headgate.telemetry.metric_sink import MetricValue
+from headgate.telemetry.metric_sink import sample_of
 
 _log = logging.getLogger("headgate.logs")
 
 _DELIVERY_BYTES: Final = 700_000  # of messages in one delivery, before compression
 _MINUTE_MS: Final = 60_000
+_MAX_KNOWN: Final = 10_000  # groups whose owners are remembered
 
 
 class Delivery(NamedTuple):
@@ -29,7 +32,7 @@ class Delivery(NamedTuple):
 
 
 class Observed(NamedTuple):
-    metrics: list[MetricValue]
+    metrics: list[Sample]
     deliveries: list[Delivery]
 
 
@@ -39,6 +42,7 @@ class Filters:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
         self._groups: dict[int, _GroupFilters] = {}
+        self._owners: dict[int, _Owner] = {}
         self.load()
 
     def load(self) -> None:
@@ -49,40 +53,55 @@ class Filters:
         for group_id, name, body in self._rows("subscription_filter"):
             group = groups.setdefault(group_id, _GroupFilters())
             group.subscriptions.append(_Subscription(name, body))
-        for group_id, group in groups.items():
-            row = self._connection.execute(
-                "SELECT account_id, name FROM log_group WHERE id = ?", (group_id,)
-            ).fetchone()
-            group.owner, group.name = row if row is not None else ("", "")
         self._groups = groups
+        self._owners.clear()
 
     def observe(self, written: Sequence[Written]) -> Observed:
         """The values and deliveries that these events make."""
         observed = Observed([], [])
-        if self._groups:
-            for each in written:
-                group = self._groups.get(each.group_id)
-                if group is not None:
-                    group.observe(each, observed)
+        for each in written:
+            owner = self._owner(each.group_id)
+            for event in each.events:
+                observed.metrics.extend(embedded_metrics(owner.account_id, owner.region, event.message))
+            group = self._groups.get(each.group_id)
+            if group is not None:
+                group.observe(owner, each, observed)
         return observed
+
+    def _owner(self, group_id: int) -> "_Owner":
+        owner = self._owners.get(group_id)
+        if owner is None:
+            row = self._connection.execute(
+                "SELECT account_id, region, name FROM log_group WHERE id = ?", (group_id,)
+            ).fetchone()
+            if len(self._owners) >= _MAX_KNOWN:
+                self._owners.clear()
+            owner = self._owners[group_id] = _Owner(*(row or ("", "", "")))
+        return owner
 
     def _rows(self, table: str) -> list[tuple[int, str, dict[str, Any]]]:
         rows = self._connection.execute(f"SELECT group_id, name, body FROM {table} ORDER BY group_id, name")
         return [(group_id, name, orjson.loads(body)) for group_id, name, body in rows]
 
 
+class _Owner(NamedTuple):
+    """Whose a group is."""
+
+    account_id: str
+    region: str
+    group: str
+
+
 class _GroupFilters:
     def __init__(self) -> None:
-        self.owner = ""
-        self.name = ""
         self.metrics: list[_MetricFilter] = []
         self.subscriptions: list[_Subscription] = []
 
-    def observe(self, written: Written, observed: Observed) -> None:
+    def observe(self, owner: _Owner, written: Written, observed: Observed) -> None:
         for metric in self.metrics:
-            observed.metrics.extend(metric.values(written.events))
+            observed.metrics.extend(metric.values(owner, written.events))
         for subscription in self.subscriptions:
-            observed.deliveries.extend(subscription.deliveries(self.owner, self.name, written))
+            observed.deliveries.extend(subscription.deliveries(owner.account_id, owner.group, written))
 
 
 class _MetricFilter:
@@ -91,11 +110,11 @@ class _MetricFilter:
         [self._transformation] = body["metricTransformations"]
         self._quiet_minute = -1  # in which the default value was given already, or an event matched
 
-    def values(self, events: Sequence[Event]) -> list[MetricValue]:
+    def values(self, owner: _Owner, events: Sequence[Event]) -> list[Sample]:
         made = []
         for event in events:
             match = self._pattern.match(event.message)
-            if match is not None and (value := self._value(match, event.timestamp_ms)) is not None:
+            if match is not None and (value := self._value(owner, match, event.timestamp_ms)) is not None:
                 made.append(value)
         default = self._transformation.get("defaultValue")
         minute = events[-1].timestamp_ms // _MINUTE_MS
@@ -103,23 +122,30 @@ class _MetricFilter:
             self._quiet_minute = minute
         elif default is not None and minute != self._quiet_minute:
             self._quiet_minute = minute
-            made.append(self._metric({}, default, events[-1].timestamp_ms))
+            value = self._metric(owner, {}, default, events[-1].timestamp_ms)
+            made += [] if value is None else [value]
         return made
 
-    def _value(self, match: Match, timestamp_ms: int) -> MetricValue | None:
+    def _value(self, owner: _Owner, match: Match, timestamp_ms: int) -> Sample | None:
         text: str = self._transformation["metricValue"]
         value = number((match.lookup(text) or "") if text.startswith("$") else text)
         dimensions = {name: match.lookup(it) for name, it in self._transformation.get("dimensions", {}).items()}
         present = {name: text for name, text in dimensions.items() if text}
         if value is None or len(present) < len(dimensions):
             return None  # without a number or one of its dimensions an event makes no value
-        return self._metric(present, value, timestamp_ms)
+        return self._metric(owner, present, value, timestamp_ms)
 
-    def _metric(self, dimensions: Mapping[str, str], value: float, timestamp_ms: int) -> MetricValue:
+    def _metric(self, owner: _Owner, dimensions: Mapping[str, str], value: float, timestamp_ms: int) -> Sample | None:
         it = self._transformation
-        return MetricValue(
-            it["metricNamespace"], it["metricName"], dimensions, value, it.get("unit", "None"), timestamp_ms
+        key = MetricKey(
+            account_id=owner.account_id,
+            region=owner.region,
+            namespace=it["metricNamespace"],
+            name=it["metricName"],
+            dimensions=tuple(sorted(dimensions.items())),
+            unit=it.get("unit", "None"),
         )
+        return sample_of(key, float(value), timestamp_ms)
 
 
 class _Subscription:

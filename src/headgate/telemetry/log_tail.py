@@ -20,7 +20,7 @@ FORGET_S: Final = 60.0  # after the last question for a group
 class Sink(Protocol):
     """Where the lines go on to."""
 
-    def write(self, group: str, stream: str, timestamp_ms: int, line: str) -> None: ...
+    def write(self, group: str, stream: str, timestamp_ms: int, *lines: str) -> None: ...
 
 
 class Followed(Value, frozen=True):
@@ -41,8 +41,8 @@ class LogTail:
     def __repr__(self) -> str:
         return f"<LogTail, {len(self._groups)} groups followed>"
 
-    def write(self, group: str, stream: str, timestamp_ms: int, line: str) -> None:
-        self._sink.write(group, stream, timestamp_ms, line)
+    def write(self, group: str, stream: str, timestamp_ms: int, *lines: str) -> None:
+        self._sink.write(group, stream, timestamp_ms, *lines)
         if not self._groups:
             return
         group = group.rpartition(":log-group:")[2]  # the sink is told the ARN; who follows knows the name
@@ -50,7 +50,7 @@ class LogTail:
             if time.monotonic() - followed.asked_at > FORGET_S:
                 del self._groups[group]
             else:
-                followed.add(line)
+                followed.add(lines)
 
     async def follow(self, group: str, after: int | None, wait_s: float) -> Followed:
         """The lines since `after`; waits for the first one where there is none yet.
@@ -85,9 +85,9 @@ class _Group:
         self.end = 0  # how many lines there have been
         self._lines: deque[str] = deque(maxlen=MAX_LINES)
 
-    def add(self, line: str) -> None:
-        self._lines.append(line)
-        self.end += 1
+    def add(self, lines: tuple[str, ...]) -> None:
+        self._lines.extend(lines)
+        self.end += len(lines)
         self.came.set()  # whoever waits now reads it, and whoever asks later waits for the next
         self.came = asyncio.Event()
 

@@ -9,6 +9,9 @@ DAY_S: Final = 24 * HOUR_S
 KEPT_S: Final[Mapping[int, int]] = {1: 3 * HOUR_S, 60: 15 * DAY_S, 300: 63 * DAY_S, HOUR_S: 455 * DAY_S}
 """By resolution in seconds, finest first: how many seconds its points are kept. Each divides the next."""
 
+OLDEST_TAKEN_S: Final = 14 * DAY_S  # in the past, of a point that is put
+NEWEST_TAKEN_S: Final = 2 * HOUR_S  # in the future
+
 LEVELS: Final = tuple(KEPT_S)
 FINER: Final[Mapping[int, int]] = dict(zip(LEVELS[1:], LEVELS, strict=False))  # what a level is rolled up from
 LATE_S: Final = 2  # after its end a stretch is rolled up: the flush of its last second has come by then

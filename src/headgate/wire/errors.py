@@ -1,6 +1,8 @@
 """API errors as bytes, in the error shape of each protocol. What the error's shape in the model says is followed."""
 
 from headgate.model.errors import ApiError
+from headgate.wire.aws_cbor import HEADERS as CBOR_HEADERS
+from headgate.wire.aws_cbor import dump_cbor
 from headgate.wire.http import HttpRequest, HttpResponse
 from headgate.wire.json_values import dump_json
 from headgate.wire.query_values import escape_xml
@@ -13,6 +15,7 @@ def render_error(protocol: str, service: str, error: ApiError, request_id: str) 
     - rest-json: `{"message": ...}`, the code in `x-amzn-ErrorType`. Lambda's errors say `Type` (User or Server), and
       some of them `Message`: as the model has it.
     - json: the same with the code in `__type`.
+    - smithy-rpc-v2-cbor: the same as CBOR.
     - query: `ErrorResponse` XML.
 
     Members of the error's shape that live in headers go there: `retryAfterSeconds` as Retry-After.
@@ -28,10 +31,12 @@ def render_error(protocol: str, service: str, error: ApiError, request_id: str) 
         case "json":
             version = model.metadata.json_version if model is not None else "1.1"
             headers.append(("Content-Type", f"application/x-amz-json-{version}"))
-            if model is not None and model.metadata.aws_query_compatible is not None:
-                fault = "Receiver" if error.status >= 500 else "Sender"
-                headers.append(("x-amzn-query-error", f"{shape.error.code or error.code};{fault}"))
+            headers += _query_error(model, shape, error)
             body = dump_json({"__type": name, **_body(shape, error)})
+        case "smithy-rpc-v2-cbor":
+            headers += CBOR_HEADERS
+            headers += _query_error(model, shape, error)
+            body = dump_cbor({"__type": name, **_body(shape, error)})
         case _:
             headers += [("x-amzn-ErrorType", name), ("Content-Type", "application/json")]
             body = dump_json(_body(shape, error))
@@ -70,6 +75,14 @@ def _full_name(service: str) -> str:
 def _header_fields(shape: Shape, error: ApiError) -> list[tuple[str, str]]:
     located = {name: ref.location_name or name for name, ref in shape.members.items() if ref.location == "header"}
     return [(located[name], str(value)) for name, value in error.fields.items() if name in located]
+
+
+def _query_error(model: Model | None, shape: Shape, error: ApiError) -> list[tuple[str, str]]:
+    """The error's name in the query protocol, for clients of services that once spoke that alone."""
+    if model is None or model.metadata.aws_query_compatible is None:
+        return []
+    fault = "Receiver" if error.status >= 500 else "Sender"
+    return [("x-amzn-query-error", f"{shape.error.code or error.code};{fault}")]
 
 
 def _body(shape: Shape, error: ApiError) -> dict[str, object]:

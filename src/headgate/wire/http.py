@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Final
 from urllib.parse import parse_qsl
 
+from headgate.model.call import Pieces
 from headgate.model.errors import ApiError
 from headgate.model.value import Value
 
@@ -27,6 +28,7 @@ class HttpResponse(Value, frozen=True):
     status: int
     headers: list[tuple[str, str]]
     body: bytes = b""
+    pieces: Pieces | None = None  # in place of the body, sent as they come
 
 
 def query_pairs(query: str) -> list[tuple[str, str]]:

@@ -1,4 +1,5 @@
-"""JSON values to members and back: closures compiled from the shapes, so that a request pays for no interpretation.
+"""JSON's values, and CBOR's, to members and back: closures compiled from the shapes, so that a request pays for no
+interpretation.
 
 Reading gives python values by member name: structures and maps are dicts, blobs bytes, timestamps epoch seconds. An
 absent member stays absent, and null is absent; what the shape does not know is dropped. Writing takes the same values,
@@ -35,8 +36,9 @@ def dump_json(value: object) -> bytes:
 class JsonReaders:
     """Compiles readers for one service's shapes; each shape once."""
 
-    def __init__(self, model: Model) -> None:
+    def __init__(self, model: Model, scalars: Mapping[str, Read] = READERS) -> None:
         self._model = model
+        self._scalars = scalars
         self._made: dict[str, Read] = {}
 
     def reader(self, reference: Reference) -> Read:
@@ -75,19 +77,29 @@ class JsonReaders:
                 assert shape.value is not None
                 return _map_reader(self.reader(shape.value))
             case scalar:
-                return READERS[scalar]
+                return self._scalars[scalar]
 
 
 class JsonWriters:
     """Compiles writers for one service's shapes; each shape once."""
 
-    def __init__(self, model: Model) -> None:
+    def __init__(
+        self,
+        model: Model,
+        scalars: Mapping[str, Write] | None = None,
+        timestamp: Callable[[Any], object] | None = None,
+    ) -> None:
+        """`scalars` and `timestamp` are a protocol's own, in whose place JSON's stand."""
         self._model = model
+        self._scalars = _JSON_WRITERS if scalars is None else scalars
+        self._timestamp = timestamp
         self._made: dict[str, Write] = {}
 
     def writer(self, reference: Reference) -> Write:
         shape = self._model.shape(reference)
         if shape.type == "timestamp":
+            if self._timestamp is not None:
+                return self._timestamp
             return TIMESTAMP_TEXTS.get(reference.timestamp_format or shape.timestamp_format or "", json_timestamp)
         name = reference.shape
         if name not in self._made:
@@ -123,7 +135,7 @@ class JsonWriters:
                 assert shape.value is not None
                 return _map_writer(self.writer(shape.value))
             case scalar:
-                return _JSON_WRITERS.get(scalar)
+                return self._scalars.get(scalar)
 
 
 def _list_reader(read: Read) -> Read:

@@ -1,5 +1,6 @@
-"""From a request to the operation it asks for: by X-Amz-Target, by Action, or by method and path."""
+"""From a request to the operation it asks for: by X-Amz-Target, by Action, or by method and path, CBOR's path too."""
 
+import re
 from collections.abc import Mapping
 from functools import cached_property
 from typing import Final
@@ -7,12 +8,14 @@ from urllib.parse import unquote
 
 from headgate.model.scope import Scope
 from headgate.model.value import Value
+from headgate.wire.aws_cbor import PROTOCOL as CBOR
 from headgate.wire.http import HttpRequest, form_pairs, query_pairs
 from headgate.wire.paths import Paths
 from headgate.wire.services import Operation, Service
 
 # The services whose signing name is not their own name. Held against the models by a test.
 _SIGNED_AS: Final = {"monitoring": "cloudwatch"}
+_RPC_PATH: Final = re.compile(r"/service/(?P<prefix>\w+)/operation/(?P<operation>\w+)", re.ASCII)
 _FORM: Final = "application/x-www-form-urlencoded"
 
 
@@ -25,7 +28,7 @@ class Routed(Value, frozen=True):
     """
 
     service_name: str
-    protocol: str  # rest-json, json or query
+    protocol: str  # rest-json, json, query or smithy-rpc-v2-cbor
     ours: bool
     operation: Operation | None = None
     uri_params: Mapping[str, str] = {}  # the path's labels, decoded, by their names in the model's URI
@@ -42,6 +45,8 @@ class Router:
         """Raises ApiError for a form that says it is gzip and is not, and nothing else whatever a client sends."""
         if target := request.headers.get("x-amz-target"):
             return self._by_target(target, scope)
+        if (rpc := _RPC_PATH.fullmatch(request.path)) and request.headers.get("smithy-protocol") == "rpc-v2-cbor":
+            return self._by_rpc(rpc["prefix"], rpc["operation"], scope)
         signed_for = _own_name(scope)
         if signed_for and signed_for not in self._services:
             return Routed(service_name=scope.service, protocol=_protocol(request), ours=False)
@@ -59,6 +64,12 @@ class Router:
         own = _own_name(scope)
         ours = own in self._services
         return Routed(service_name=own if ours else scope.service, protocol="json", ours=ours)
+
+    def _by_rpc(self, prefix: str, name: str, scope: Scope) -> Routed:
+        service = self._json_services.get(prefix)
+        if service is None or CBOR not in service.protocols:
+            return Routed(service_name=scope.service, protocol=CBOR, ours=_own_name(scope) in self._services)
+        return Routed(service_name=service.name, protocol=CBOR, ours=True, operation=service.speaking(CBOR).get(name))
 
     @cached_property
     def _json_services(self) -> dict[str, Service]:

@@ -97,6 +97,13 @@ def read_blob(value: object) -> bytes:
         raise ApiError("SerializationException", "Unable to decode a binary value: it is not base64.") from error
 
 
+def read_bytes(value: object) -> bytes:
+    """A blob where the protocol has bytes."""
+    if isinstance(value, bytes):
+        return value
+    refuse(value, "Blob")
+
+
 def read_timestamp(value: object) -> float:
     """Read any of the three formats: epoch seconds, ISO 8601, RFC 822. Text without a zone is UTC."""
     if isinstance(value, bool) or not isinstance(value, int | float | str):

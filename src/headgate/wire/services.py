@@ -9,6 +9,8 @@ from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any, Final, Generic, Protocol, TypeVar
 
 from headgate.model.errors import ApiError
+from headgate.wire.aws_cbor import PROTOCOL as CBOR
+from headgate.wire.aws_cbor import AwsCbor
 from headgate.wire.aws_json import AwsJson
 from headgate.wire.aws_query import AwsQuery
 from headgate.wire.extensions import extended
@@ -33,7 +35,12 @@ class Codecs(Protocol):
     def serializer(self, operation: OperationModel) -> Callable[[Mapping[str, Any], str], HttpResponse]: ...
 
 
-PROTOCOLS: Final[Mapping[str, Callable[[Model], Codecs]]] = {"rest-json": RestJson, "json": AwsJson, "query": AwsQuery}
+PROTOCOLS: Final[Mapping[str, Callable[[Model], Codecs]]] = {
+    "rest-json": RestJson,
+    "json": AwsJson,
+    "query": AwsQuery,
+    CBOR: AwsCbor,
+}
 
 
 def load(names: Iterable[str]) -> Mapping[str, "Service"]:

@@ -16,6 +16,7 @@ import pytest
 import uvloop
 
 from headgate.functions.isolation import Account, Isolation, probe
+from headgate.functions.response_stream import ResponseStream
 from headgate.functions.runtime import FunctionRuntime, RuntimeLimits
 from headgate.functions.sandbox import Sandbox
 from headgate.model.invocation import FunctionSpec, Invocation, Outcome
@@ -33,8 +34,8 @@ class Logs:
         self.events: list[tuple[str, str, str]] = []
         self._came = asyncio.Event()
 
-    def write(self, group: str, stream: str, timestamp_ms: int, line: str) -> None:
-        self.events.append((group, stream, line))
+    def write(self, group: str, stream: str, timestamp_ms: int, *lines: str) -> None:
+        self.events += [(group, stream, line) for line in lines]
         self._came.set()
 
     @property
@@ -90,14 +91,16 @@ class Stage:
         }
         return FunctionSpec(**(fields | changed))
 
-    async def invoke(self, spec: FunctionSpec, event: Any = None, **fields: Any) -> Outcome:
+    async def invoke(
+        self, spec: FunctionSpec, event: Any = None, stream: ResponseStream | None = None, **fields: Any
+    ) -> Outcome:
         """One call with an event."""
         self._calls += 1
         request_id = fields.pop("request_id", f"id-{self._calls}")
         payload = fields.pop("payload", json.dumps(event).encode())
         invoked = f"{spec.arn}:live"
         return await self.runtime.invoke(
-            spec, Invocation(request_id=request_id, payload=payload, invoked_arn=invoked, **fields)
+            spec, Invocation(request_id=request_id, payload=payload, invoked_arn=invoked, **fields), stream=stream
         )
 
     async def answer(self, spec: FunctionSpec, event: Any = None) -> Any:

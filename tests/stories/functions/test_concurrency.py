@@ -199,6 +199,49 @@ def test_forked_environments_share_the_import_but_not_its_random_numbers(run: Fi
     run(story())
 
 
+def test_an_idle_event_loop_of_the_import_is_each_environment_s_own(run: Fixture, stage: Fixture) -> None:
+    async def story() -> None:
+        async with stage() as at:
+            spec = at.function(
+                """
+                import asyncio, os, threading
+                born, loop = os.getpid(), asyncio.new_event_loop()
+                async def wait(seconds):
+                    woken = asyncio.Event()
+                    # Another thread wakes the loop by its pair of sockets: were they shared, another loop might wake.
+                    threading.Timer(seconds, loop.call_soon_threadsafe, [woken.set]).start()
+                    await woken.wait()
+                    return os.readlink(f"/proc/self/fd/{loop._ssock.fileno()}")
+                def handler(event, context):
+                    return [born == os.getpid(), loop.run_until_complete(asyncio.wait_for(wait(event), 20))]
+                """
+            )
+
+            answers = await asyncio.gather(*(at.answer(spec, 0.2) for _ in range(3)))
+
+            assert [answer[0] for answer in answers] == [False] * 3  # forked: the import ran once
+            sockets = {answer[1] for answer in answers}
+            assert len(sockets) == sum(line.startswith("INIT_START") for line in at.logs.lines)
+
+    run(story())
+
+
+@pytest.mark.parametrize("kept", ["loop.add_reader(os.pipe()[0], print)", "loop._ssock, loop._own = None, loop._ssock"])
+def test_an_event_loop_that_waits_for_more_than_to_be_woken_is_not_forked(
+    kept: str, run: Fixture, stage: Fixture
+) -> None:
+    async def story() -> None:
+        async with stage() as at:
+            spec = at.function(
+                f"import asyncio, os\nborn, loop = os.getpid(), asyncio.new_event_loop()\n{kept}\n"
+                "def handler(event, context): return born == os.getpid()"
+            )
+
+            assert await at.answer(spec) is True
+
+    run(story())
+
+
 def test_a_prepared_function_has_its_environment_before_its_first_call(run: Fixture, stage: Fixture) -> None:
     async def story() -> None:
         async with stage() as at:

@@ -288,9 +288,10 @@ from headgate.functions.runtime import FunctionRuntime
 from headgate.model.invocation import FunctionSpec, Invocation
 
 class Logs:
-    def write(self, group, stream, timestamp_ms, line):
-        if line.startswith("pid"):
-            print(line, flush=True)
+    def write(self, group, stream, timestamp_ms, *lines):
+        for line in lines:
+            if line.startswith("pid"):
+                print(line, flush=True)
 
 async def main():
     spec = msgspec.json.decode(sys.argv[1], type=FunctionSpec, dec_hook=lambda kind, text: kind(text))

@@ -11,10 +11,13 @@ from typing import Any
 
 import pytest
 
+from headgate.functions.response_stream import ResponseStream
+
 from .conftest import alive, gone
 from .programs import bootstrap, program
 
 Fixture = Any
+AWS_LAMBDA_RIC = Path(__file__).parents[3] / ".cache/aws-lambda-ric/node_modules/aws-lambda-ric/bin/index.mjs"
 
 SHELL = """#!/bin/sh
 # The loop of AWS's own tutorial, with the shell's tools alone.
@@ -320,5 +323,38 @@ def test_aws_s_own_python_client_runs_unmodified(run: Fixture, stage: Fixture) -
                 at, f"#!/bin/sh\nexport PYTHONPATH={paths}\nexec {sys.executable} -m awslambdaric absent.handler\n"
             )
             assert (await at.failure(broken))["errorType"] == "Runtime.ImportModuleError"
+
+    run(story())
+
+
+@pytest.mark.skipif(not AWS_LAMBDA_RIC.exists(), reason="aws-lambda-ric is not there (make aws-lambda-ric)")
+def test_aws_s_own_node_client_runs_unmodified(run: Fixture, stage: Fixture) -> None:
+    async def story() -> None:
+        async with stage(max_environments=1) as at:
+            spec = bootstrap(
+                at, f"#!/bin/sh\nexec {shutil.which('node')} {AWS_LAMBDA_RIC.resolve()} index.handler\n", memory_mb=512
+            )
+            (spec.code_dir / "index.js").write_text(
+                "exports.handler = async (event, context) => {\n"
+                "  if (event === 'fail') throw new TypeError('no');\n"
+                "  return {event, id: context.awsRequestId, big: 'x'.repeat(2_000_000)};\n"
+                "};\n"
+                "exports.streamed = awslambda.streamifyResponse(async (event, stream) => {\n"
+                "  stream.setContentType('text/x-own'); stream.write('one'); stream.end('two');\n"
+                "});\n"
+            )
+            for number in range(3):
+                answer = await at.answer(spec, {"n": number})
+                assert (answer["event"], len(answer["big"])) == ({"n": number}, 2_000_000)
+            failed = await at.failure(spec, "fail")
+            assert (failed["errorType"], failed["errorMessage"]) == ("TypeError", "no")
+
+            bootstrap_of_streamed = (spec.code_dir / "bootstrap").read_text().replace("index.handler", "index.streamed")
+            streamed = bootstrap(at, bootstrap_of_streamed, memory_mb=512)
+            shutil.copy(spec.code_dir / "index.js", streamed.code_dir)
+            stream = ResponseStream()
+            outcome = await at.invoke(streamed, stream=stream)
+            stream.end(outcome)
+            assert (stream.content_type, await stream.next(), outcome.error) == ("text/x-own", b"onetwo", None)
 
     run(story())

@@ -1,14 +1,16 @@
 """The Runtime API as a program meets it, over real sockets."""
 
+import asyncio
 import base64
 import json
 import socket
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from headgate.functions.call import PendingCall
+from headgate.functions.response_stream import FULL_BYTES, ResponseStream
 
 from .programs import program
 
@@ -229,22 +231,73 @@ def test_a_streamed_answer_that_fails_says_so_in_its_trailers(run: Fixture, stag
     run(story())
 
 
-def test_the_pieces_of_a_streamed_answer_can_be_had_as_they_come(
-    run: Fixture, stage: Fixture, monkeypatch: pytest.MonkeyPatch
-) -> None:
+_SLOW_STREAM = """
+it = connect()
+it.sendall(f"POST {here}/response HTTP/1.1\\r\\nHost: x\\r\\nTransfer-Encoding: chunked\\r\\n"
+    "Content-Type: text/plain\\r\\nLambda-Runtime-Function-Response-Mode: streaming\\r\\n\\r\\n".encode())
+it.sendall(b"3\\r\\none\\r\\n")
+while not os.path.exists(PATH): threading.Event().wait(0.01)
+it.sendall(b"3\\r\\ntwo\\r\\n0\\r\\n\\r\\n")
+it.recv(1000)
+"""
+
+
+def test_a_streamed_answer_s_pieces_are_had_while_it_is_made(run: Fixture, stage: Fixture, tmp_path: Path) -> None:
+    async def story() -> None:
+        async with stage() as at:
+            seen = tmp_path / "seen"
+            stream = ResponseStream()
+            deed = f"PATH = {str(seen)!r}\n{_SLOW_STREAM}"
+            call = asyncio.ensure_future(at.invoke(program(at), deed, stream=stream))
+
+            await stream.begun
+            assert (stream.content_type, await stream.next()) == ("text/plain", b"one")
+            seen.touch()  # only now the function sends the rest
+            assert await stream.next() == b"two"
+
+            outcome = await call
+            stream.end(outcome)
+            assert (outcome.payload, outcome.error, await stream.next()) == (b"", None, b"")
+
+    run(story())
+
+
+def test_a_streamed_answer_that_nobody_takes_holds_its_function_up_and_is_bounded(run: Fixture, stage: Fixture) -> None:
+    async def story() -> None:
+        async with stage() as at:
+            stream = ResponseStream()
+            deed = _STREAM.format(pieces="[b'x' * 1_000_000] * 40", trailers="")
+            call = asyncio.ensure_future(at.invoke(program(at), deed, stream=stream))
+            call.add_done_callback(lambda ended: stream.end(ended.result()))
+            held: list[int] = []
+            while stream.outcome is None or stream.held_bytes:
+                while not stream.full and stream.outcome is None:  # noqa: ASYNC110  # what is observed has no event
+                    await asyncio.sleep(0)
+                if not held:
+                    assert not call.done()
+                held.append(stream.held_bytes)
+                await stream.next()
+
+            assert max(held) < FULL_BYTES + 65_536
+            assert sum(held) == 40_000_000
+
+    run(story())
+
+
+def test_a_streamed_answer_whose_caller_left_is_read_to_its_end(run: Fixture, stage: Fixture) -> None:
     async def story() -> None:
         async with stage() as at:
             spec = program(at)
-            await at.answer(spec, "answer = 1")
-            pieces: list[bytes] = []
-            # The door through which a caller asks for them is not there yet.
-            monkeypatch.setattr(
-                PendingCall, "on_piece", property(lambda _: pieces.append, lambda *_: None), raising=False
-            )
+            stream = ResponseStream()
+            deed = _STREAM.format(pieces="[b'x' * 1_000_000] * 40", trailers="")
+            call = asyncio.ensure_future(at.invoke(spec, deed, stream=stream))
+            await stream.begun
 
-            outcome = await at.invoke(spec, _STREAM.format(pieces="[b'one', b'two']", trailers=""))
+            stream.abandon()
 
-            assert b"".join(pieces) == outcome.payload == b"onetwo"
+            assert (await call).error is None
+            assert (stream.held_bytes, await stream.next()) == (0, b"")
+            assert await at.answer(spec, "answer = 1") == 1
 
     run(story())
 

@@ -11,7 +11,7 @@ def test_an_approval_lets_a_release_go_on(server: RunningServer, versions: Versi
     with a_story(server, versions, tmp_path) as story:
         story.start(
             steps="[{weight: 20, bake: 2s, approval: {needed: 2}}, {weight: 100}]",
-            analysis=f"{QUICK}, no-data: promote",
+            analysis=f"{QUICK}",
         )
         wait_for(server, story.name, "waiting")
 
@@ -27,7 +27,7 @@ def test_an_approval_that_nobody_gives_expires(server: RunningServer, versions: 
     with a_story(server, versions, tmp_path) as story:
         story.start(
             steps="[{weight: 20, bake: 2s, approval: {timeout: 2s, then: abort}}, {weight: 100}]",
-            analysis=f"{QUICK}, no-data: promote",
+            analysis=f"{QUICK}",
         )
         report = story.end()
 
@@ -40,7 +40,7 @@ def test_a_stage_moved_by_hand_stops_the_release_until_somebody_decides(
     server: RunningServer, versions: Versions, tmp_path: Path
 ) -> None:
     with a_story(server, versions, tmp_path) as story:
-        story.start(steps="[{weight: 20, bake: 6s}, {weight: 100}]", analysis=f"{QUICK}, no-data: promote")
+        story.start(steps="[{weight: 20, bake: 6s}, {weight: 100}]", analysis=f"{QUICK}")
         while not story.serves[2]:
             pass  # until the canary is there
         wait_until_shifted(story, 20)
@@ -95,9 +95,7 @@ def test_run_in_ci_ends_with_3_where_a_person_is_next_and_goes_on_when_it_is_run
     server: RunningServer, versions: Versions, tmp_path: Path
 ) -> None:
     with a_story(server, versions, tmp_path) as story:
-        file = story.file(
-            steps="[{weight: 50, bake: 3s, approval: {}}, {weight: 100}]", analysis=f"{QUICK}, no-data: promote"
-        )
+        file = story.file(steps="[{weight: 50, bake: 3s, approval: {}}, {weight: 100}]", analysis=f"{QUICK}")
         state = tmp_path / "state.db"
         run = ("release", "run", str(file), "--state", str(state), "--endpoint-url", server.url)
 

@@ -6,7 +6,7 @@ from typing import Any
 from headgate.dataplane.address import Address
 from headgate.dataplane.function_url.published import FunctionUrls
 from headgate.dataplane.observation import Meter, Meters
-from headgate.dataplane.ports import BackendReply, FunctionReply, Origin, Ports
+from headgate.dataplane.ports import BackendReply, FunctionReply, FunctionStream, Origin, Ports
 from headgate.dataplane.request import Ids, Request
 from headgate.dataplane.routing import Routes
 from headgate.dataplane.snapshot import MethodSnapshot, Reply, StageSnapshot, Variant
@@ -206,3 +206,6 @@ class FakePorts:
         if self.failure is not None:
             raise self.failure
         return self._function
+
+    async def stream(self, function: FunctionRef, payload: bytes, trace_id: str) -> FunctionStream:
+        raise NotImplementedError

@@ -13,6 +13,7 @@ from headgate.dataplane.pipeline import serve
 from headgate.dataplane.ports import BackendReply, BackendTimeout, Origin
 from headgate.dataplane.snapshot import Stages
 from headgate.dataplane.throttle import Buckets
+from headgate.model.call import Response
 from headgate.model.ids import DeploymentId
 from headgate.model.stage import CanarySettings, MethodSetting
 from unit.dataplane.builders import API, FakePorts, a_call, a_definition, a_stage, an_http_proxy
@@ -77,6 +78,7 @@ class _Gateway:
     async def ask(self, method: str = "GET", path: str = "/pets") -> tuple[int, bytes]:
         call = a_call(f"/_aws/execute-api/{API}/prod{path}", method)
         response = await serve(call, self.stages, self.ports)
+        assert isinstance(response, Response)
         return response.status, response.body
 
     def report(self) -> dict[str, Any]:

@@ -42,7 +42,9 @@ def _answer(stages: Stages, call: Call, ports: FakePorts) -> Response:
 
 
 async def _serve(call: Call, stages: Stages, ports: FakePorts) -> Response:
-    return await serve(call, stages, ports)
+    answer = await serve(call, stages, ports)
+    assert isinstance(answer, Response)
+    return answer
 
 
 def _mock(body: str = "{}", status: str = "200", **options: Any) -> Method:

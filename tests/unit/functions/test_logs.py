@@ -15,8 +15,8 @@ class Sink:
     def __init__(self) -> None:
         self.lines: list[str] = []
 
-    def write(self, group: str, stream: str, timestamp_ms: int, line: str) -> None:
-        self.lines.append(line)
+    def write(self, group: str, stream: str, timestamp_ms: int, *lines: str) -> None:
+        self.lines += lines
 
 
 def test_a_line_is_whole_however_its_output_came() -> None:

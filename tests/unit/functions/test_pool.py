@@ -1,6 +1,7 @@
 """Which environment takes a call, and when one more is started."""
 
 from dataclasses import dataclass
+from math import inf
 
 import pytest
 
@@ -13,6 +14,7 @@ class ACall:
     name: str
     queued_at: float = 0.0
     deadline: float = 10.0
+    gives_up_at: float = inf
 
 
 def a_pool(*, idle: tuple[str, ...] = (), busy: int = 0, most: int = 10, waiting: int = 100) -> Pool[str, ACall]:
@@ -152,3 +154,23 @@ def test_an_environment_that_is_gone_takes_no_call() -> None:
 
     assert pool.place(ACall("a")) is None
     assert pool.size == 0
+
+
+def test_a_call_whose_caller_gives_up_is_taken_out_wherever_it_stands() -> None:
+    pool = a_pool(busy=1)
+    patient, hasty, later = ACall("patient"), ACall("hasty", gives_up_at=2.0), ACall("later", gives_up_at=3.0)
+    for call in (patient, hasty, later):
+        pool.place(call)
+
+    assert pool.next_deadline == 2.0
+    assert (pool.take_given_up(1.9), pool.take_given_up(2.0)) == ([], [hasty])
+    assert pool.next_deadline == 3.0
+    assert [pool.free("e", 1), pool.free("e", 2), pool.free("e", 3)] == [patient, later, None]
+
+
+def test_a_caller_gives_up_on_a_call_that_waits_for_the_first_start_too() -> None:
+    pool = a_pool()
+    pool.place(ACall("a", gives_up_at=2.0))
+    pool.started()
+
+    assert (pool.take_expired(99.0), [call.name for call in pool.take_given_up(2.0)]) == ([], ["a"])

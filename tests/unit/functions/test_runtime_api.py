@@ -162,4 +162,8 @@ def test_an_answer_that_is_too_large_is_an_error_that_names_the_limit() -> None:
         "errorMessage": "Response payload size exceeded maximum allowed payload size (6291556 bytes).",
         "errorType": "Function.ResponseSizeTooLarge",
     }
-    assert limit_bytes(_STREAMED) == 20 * 1024 * 1024
+
+
+def test_a_streamed_answer_may_be_larger_and_one_that_is_passed_on_larger_still() -> None:
+    assert limit_bytes(_STREAMED, passed_on=False) == 20 * 1024 * 1024
+    assert limit_bytes(_STREAMED, passed_on=True) == 200 * 1024 * 1024

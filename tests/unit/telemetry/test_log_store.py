@@ -2,12 +2,14 @@
 
 import asyncio
 import sqlite3
+import time
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from headgate.model.metric import MetricKey, Sample, point_of
 from headgate.telemetry.log_buffer import LogBuffer
 from headgate.telemetry.log_database import LogDatabaseError, used_bytes
 from headgate.telemetry.log_filters import Observed
@@ -15,7 +17,7 @@ from headgate.telemetry.log_reading import Window, scan_group
 from headgate.telemetry.log_retention import DAY_MS
 from headgate.telemetry.log_store import Busy, LogBounds, LogStore, Writing
 from headgate.telemetry.log_writing import Line
-from headgate.telemetry.metric_sink import NoMetrics
+from headgate.telemetry.metric_sink import GatheredMetrics
 
 _ARN = "arn:aws:logs:eu-west-1:111111111111:log-group:"
 _NOON = 1_728_568_536_250
@@ -270,7 +272,7 @@ def test_a_database_that_cannot_be_used_is_refused_in_one_line(tmp_path: Path, c
 def test_a_reader_that_flushes_sees_every_line_written_before(tmp_path: Path) -> None:
     async def story() -> None:
         store = LogStore(tmp_path / "logs.db")
-        buffer = LogBuffer(store, NoMetrics())
+        buffer = LogBuffer(store, GatheredMetrics(time.time))
         for line in lines(3):
             buffer.write(*line)
 
@@ -286,7 +288,7 @@ def test_a_reader_that_flushes_sees_every_line_written_before(tmp_path: Path) ->
 def test_what_waits_is_bounded_and_the_oldest_lines_are_dropped_and_counted(tmp_path: Path) -> None:
     async def story() -> None:
         store = LogStore(tmp_path / "logs.db")
-        buffer = LogBuffer(store, NoMetrics(), max_bytes=10_000)
+        buffer = LogBuffer(store, GatheredMetrics(time.time), max_bytes=10_000)
         for line in lines(1_000):
             buffer.write(*line)
 
@@ -303,7 +305,7 @@ def test_what_waits_is_bounded_and_the_oldest_lines_are_dropped_and_counted(tmp_
 def test_lines_that_the_disk_does_not_take_are_counted_and_those_after_them_are_written(tmp_path: Path) -> None:
     async def story() -> None:
         store = LogStore(tmp_path / "logs.db")
-        buffer = LogBuffer(store, NoMetrics())
+        buffer = LogBuffer(store, GatheredMetrics(time.time))
         await execute(store, "CREATE TRIGGER full BEFORE INSERT ON event BEGIN SELECT RAISE(ABORT, 'disk full'); END")
         buffer.write(*lines(1)[0])
         await buffer.flush()
@@ -339,9 +341,13 @@ def test_a_metric_filter_makes_a_value_of_each_match_and_its_default_of_a_quiet_
         await asyncio.sleep(0)
 
         values = [value for each in observed for value in each.metrics]
+        key = MetricKey(
+            account_id="111111111111", region="eu-west-1", namespace="Orders", name="Latency", unit="Milliseconds"
+        )
+        minute = _NOON // 60_000 * 60
         assert values == [
-            ("Orders", "Latency", {}, 12.5, "Milliseconds", _NOON),
-            ("Orders", "Latency", {}, 0, "Milliseconds", _NOON + 60_000),
+            Sample(key=key, at=minute, point=point_of(12.5)),
+            Sample(key=key, at=minute + 60, point=point_of(0.0)),
         ]
         store.close()
 

@@ -9,8 +9,8 @@ class _Files:
     def __init__(self) -> None:
         self.lines: list[str] = []
 
-    def write(self, group: str, stream: str, timestamp_ms: int, line: str) -> None:
-        self.lines.append(line)
+    def write(self, group: str, stream: str, timestamp_ms: int, *lines: str) -> None:
+        self.lines += lines
 
 
 def _tail() -> tuple[LogTail, _Files]:

@@ -87,7 +87,9 @@ def test_botocore_reads_an_answer_as_the_value_that_was_written(operation: Opera
         parsed = parser.parse(response, theirs.output_shape)  # type: ignore[arg-type]  # the stubs forget None
 
         metadata = parsed.pop("ResponseMetadata")
-        assert metadata["RequestId"] == "the-request-id"
+        # Of an operation without an output, botocore's parser of CBOR reads no id.
+        if theirs.output_shape is not None or operation.protocol != "smithy-rpc-v2-cbor":
+            assert metadata["RequestId"] == "the-request-id"
         assert metadata["HTTPStatusCode"] == answer.status
         assert seconds(parsed) == value
 

@@ -41,10 +41,10 @@ def test_a_model_is_of_the_locked_botocore(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", SERVICES)
-def test_every_operation_is_spoken_in_each_of_the_service_s_protocols_but_cbor(name: str) -> None:
+def test_every_operation_is_spoken_in_each_of_the_service_s_protocols(name: str) -> None:
     spoken = service(name)
 
-    assert spoken.protocols == tuple(p for p in spoken.model.metadata.protocols if p != "smithy-rpc-v2-cbor")
+    assert spoken.protocols == spoken.model.metadata.protocols
     assert list(spoken.operations) == list(spoken.model.operations)
 
 

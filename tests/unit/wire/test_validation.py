@@ -14,7 +14,8 @@ from headgate.wire.services import service
 
 def parse(name: str, operation: str, body: object, query: str = "", **labels: str) -> dict[str, Any]:
     """Parse a request whose path has these labels, and an "f" for every other."""
-    wanted = service(name).operations[operation]
+    spoken = service(name)
+    wanted = spoken.speaking("json" if "json" in spoken.protocols else spoken.protocols[0])[operation]
     every = re.findall(r"{(\w+)", service(name).model.operations[operation].http.request_uri)
     labels = dict.fromkeys(every, "f") | labels
     request = HttpRequest(method="POST", path="/", query=query, body=json.dumps(body).encode())

@@ -17,3 +17,11 @@ def missing(message: str) -> ApiError:
 
 def validation(message: str) -> ApiError:
     return ApiError("ValidationError", message)
+
+
+def not_found(kind: str, name: str) -> ApiError:
+    return ApiError("ResourceNotFound", f"Unknown {kind}: {name}", 404)
+
+
+def bad_token() -> ApiError:
+    return ApiError("InvalidNextToken", "The given NextToken is not one that this operation gave.")

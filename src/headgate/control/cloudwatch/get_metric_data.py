@@ -57,7 +57,7 @@ async def get_metric_data(
 ) -> Mapping[str, Any]:
     if request["StartTime"] >= request["EndTime"]:
         raise validation("The parameter StartTime must be less than the parameter EndTime.")
-    queries = _checked(request["MetricDataQueries"], scope)
+    queries = checked_queries(request["MetricDataQueries"], scope)
     most = request.get("MaxDatapoints") or MAX_DATAPOINTS
     if not 0 < most <= MAX_DATAPOINTS:
         raise invalid(f"The value {most} for parameter MaxDatapoints is invalid; give 1 to {MAX_DATAPOINTS}.")
@@ -71,13 +71,14 @@ async def get_metric_data(
                 f"The query {query.id} asks for {ceil((end - start) / (query.period or shortest)):,} datapoints; "
                 f"the most is {MAX_DATAPOINTS:,}. Give a larger period or a shorter range."
             )
-    series = await ports.run(lambda database, now: _Reading(database, scope, queries, start, end, now).read())
+    series = await ports.run(lambda database, now: Reading(database, scope, queries, start, end, now).read())
     for each in series:
         each.points.sort(reverse=newest_first)
     return _page(series, skipped, most)
 
 
-def _checked(given: Sequence[Mapping[str, Any]], scope: Asker) -> list[Query]:
+def checked_queries(given: Sequence[Mapping[str, Any]], scope: Asker) -> list[Query]:
+    """Queries as given, of GetMetricData or of an alarm. Raises ApiError."""
     if not given:
         raise missing("The parameter MetricDataQueries is required.")
     if len(given) > MAX_QUERIES:
@@ -138,7 +139,7 @@ def _expression_query(where: str, given: Mapping[str, Any], common: Mapping[str,
     return Query(**common, expression=expression, period=period)
 
 
-class _Reading:
+class Reading:
     """One request at work, on the store's thread."""
 
     def __init__(
@@ -215,8 +216,7 @@ class _Reading:
         metric = query.metric
         assert metric is not None
         assert query.period is not None
-        named = self._database.named(metric.account_id, metric.region, metric.namespace, metric.name)
-        units = [known.key for known in named if known.key.dimensions == metric.dimensions]
+        units = [known.key for known in self._database.of_any_unit(metric)]
         if not query.any_unit:
             units = [key for key in units if key.unit == metric.unit]
         values: dict[int, float] = {}

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from headgate.control.cloudwatch.errors import bad_combination, invalid
 from headgate.control.cloudwatch.periods import check_period, check_range, rounded_start
 from headgate.control.cloudwatch.ports import MetricPorts
-from headgate.model.metric import Point, dimensions_of
+from headgate.model.metric import MetricKey, Point, dimensions_of
 from headgate.model.scope import Scope
 from headgate.store.metric_database import MetricDatabase
 from headgate.telemetry.statistics import is_extended, statistic
@@ -36,13 +36,19 @@ async def get_metric_statistics(
             f"You have requested up to {asked:,} datapoints, which exceeds the limit of {MAX_DATAPOINTS:,}. "
             "You may reduce the datapoints requested by increasing Period, or decreasing the time range."
         )
-    dimensions = dimensions_of(request.get("Dimensions", ()))
     unit = request.get("Unit")
+    metric = MetricKey(
+        account_id=scope.account_id,
+        region=scope.region,
+        namespace=request["Namespace"],
+        name=request["MetricName"],
+        dimensions=dimensions_of(request.get("Dimensions", ())),
+    )
 
     def read(database: MetricDatabase, now: float) -> list[Mapping[str, Any]]:
         found: list[Mapping[str, Any]] = []
-        for known in database.named(scope.account_id, scope.region, request["Namespace"], request["MetricName"]):
-            if known.key.dimensions != dimensions or unit not in {None, known.key.unit}:
+        for known in database.of_any_unit(metric):
+            if unit not in {None, known.key.unit}:
                 continue
             for at, point in sorted(database.points(known.key, start, end, period, now).items()):
                 values = {name: value for name in simple if (value := _of(name, point)) is not None}

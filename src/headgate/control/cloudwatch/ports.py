@@ -1,8 +1,9 @@
-"""What CloudWatch's operations need from outside: the metric series."""
+"""What CloudWatch's operations need from outside: the metric series, the store, and the names of webhooks."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Protocol, TypeVar
 
+from headgate.control.context import Store
 from headgate.model.metric import Sample
 from headgate.store.metric_database import MetricDatabase
 
@@ -15,3 +16,13 @@ class MetricPorts(Protocol):
         ...
 
     async def write(self, samples: list[Sample]) -> None: ...
+
+
+class CloudWatchPorts(MetricPorts, Protocol):
+    @property
+    def store(self) -> Store: ...
+
+    @property
+    def webhooks(self) -> Collection[str]:
+        """The names that alarms may tell."""
+        ...

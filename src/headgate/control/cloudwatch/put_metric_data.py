@@ -6,19 +6,15 @@ from typing import TYPE_CHECKING, Any, Final
 
 from headgate.control.cloudwatch.errors import bad_combination, invalid, missing
 from headgate.control.cloudwatch.ports import MetricPorts
-from headgate.model.metric import MetricKey, Point, Sample, dimensions_of, merged, point_of
+from headgate.model.metric import MAX_DIMENSIONS, MAX_VALUE, MetricKey, Point, Sample, dimensions_of, merged, point_of
 from headgate.model.scope import Scope
-from headgate.telemetry.retention import DAY_S, HOUR_S
+from headgate.telemetry.retention import NEWEST_TAKEN_S, OLDEST_TAKEN_S
 
 if TYPE_CHECKING:
     from headgate.wire.shapes import cloudwatch as shapes
 
 MAX_METRICS: Final = 1000  # of one call
 MAX_VALUES: Final = 150  # of one of its metrics
-MAX_DIMENSIONS: Final = 30
-OLDEST_S: Final = 14 * DAY_S
-NEWEST_S: Final = 2 * HOUR_S
-_LARGEST: Final = 2.0**360
 
 
 async def put_metric_data(ports: MetricPorts, scope: Scope, now: float, request: "shapes.PutMetricDataInput") -> None:
@@ -59,9 +55,9 @@ def _sample(scope: Scope, namespace: str, where: str, datum: Mapping[str, Any], 
         unit=datum.get("Unit", "None"),
     )
     at = datum.get("Timestamp", now)
-    if at < now - OLDEST_S:
+    if at < now - OLDEST_TAKEN_S:
         raise invalid(f"The parameter {where}.Timestamp must specify a time no more than two weeks in the past.")
-    if at > now + NEWEST_S:
+    if at > now + NEWEST_TAKEN_S:
         raise invalid(f"The parameter {where}.Timestamp must specify a time no more than two hours in the future.")
     return Sample(key=key, at=int(at) // resolution * resolution, point=_point(where, datum))
 
@@ -119,7 +115,7 @@ def _statistic_set(where: str, given: Mapping[str, Any]) -> Point:
 
 def _number(where: str, value: float) -> float:
     """A value that CloudWatch takes: finite, and of a size of 2^-360 to 2^360."""
-    if not isfinite(value) or abs(value) > _LARGEST:
+    if not isfinite(value) or abs(value) > MAX_VALUE:
         told = "NaN" if value != value else f"{value:g}"  # noqa: PLR0124  only NaN differs from itself
         raise invalid(f"The value {told} for parameter {where} is invalid.")
     return float(value)

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from headgate.control.context import Act, OperationTable, Read, Write
+from headgate.control.context import Act, OperationTable, Read, Stream, Write
 from headgate.control.lambda_ import (
     aliases,
     code,
@@ -14,6 +14,7 @@ from headgate.control.lambda_ import (
     function_urls,
     functions,
     invoke,
+    invoke_stream,
     layer_policy,
     layers,
     policy,
@@ -44,7 +45,7 @@ OPERATIONS: Final[OperationTable] = {
     "GetPolicy": Read(policy.get_policy),
     "Invoke": Act(invoke.invoke),
     "InvokeAsync": Act(invoke.invoke_async),
-    "InvokeWithResponseStream": Act(invoke.invoke_with_response_stream),
+    "InvokeWithResponseStream": Stream(invoke_stream.invoke_with_response_stream),
     "PutFunctionEventInvokeConfig": Write(event_configs.put_function_event_invoke_config),
     "UpdateFunctionEventInvokeConfig": Write(event_configs.update_function_event_invoke_config),
     "GetFunctionEventInvokeConfig": Read(event_configs.get_function_event_invoke_config),

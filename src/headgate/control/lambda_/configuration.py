@@ -70,7 +70,8 @@ def check_supported(ports: LambdaPorts, request: Mapping[str, Any]) -> None:
         accepted = ", ".join(known for known in _KNOWN_RUNTIMES if ports.supports_runtime(known))
         raise invalid(
             f"Value {runtime} at 'runtime' failed to satisfy constraint: Member must satisfy enum value set: "
-            f"[{accepted}]; Headgate runs no others"
+            f"[{accepted}]; Headgate runs no others by name, but any program: an executable bootstrap under "
+            "provided.al2023, with the language's own client of the Runtime API"
         )
     if runtime is not None and (missing := ports.missing_for(runtime)):
         raise invalid(f"Runtime {runtime} cannot run here: {missing}")

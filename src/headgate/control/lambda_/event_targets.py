@@ -94,6 +94,8 @@ class EventTargets:
 
     async def _to_topic(self, delivery: Delivery, scope: Scope) -> None:
         form = {"Action": "Publish", "Version": "2010-03-31", "TopicArn": delivery.target, "Message": delivery.body}
+        if delivery.subject:
+            form["Subject"] = delivery.subject
         for number, (name, attribute) in enumerate(delivery.attributes.items(), 1):
             entry = f"MessageAttributes.entry.{number}"
             form[f"{entry}.Name"] = name

@@ -3,7 +3,10 @@
 from collections.abc import Mapping
 from typing import Any, Protocol
 
+import msgspec
+
 from headgate.control.context import Store
+from headgate.functions.response_stream import ResponseStream
 from headgate.model.arn import FunctionRef
 from headgate.model.event import EventPolicy
 from headgate.model.function import FunctionVersion
@@ -20,6 +23,14 @@ class Invoked(Value, frozen=True):
     executed_version: str
     outcome: Outcome
     request_id: str = ""
+
+
+class Streamed(msgspec.Struct, frozen=True):
+    """A call that runs, and whose response comes while it does."""
+
+    executed_version: str
+    stream: ResponseStream  # begun
+    request_id: str
 
 
 class LambdaPorts(Protocol):
@@ -42,6 +53,15 @@ class LambdaPorts(Protocol):
         """Call what the reference stands for now: an alias draws a version by its weights.
 
         Raises ApiError: ResourceNotFoundException, or TooManyRequestsException with its Reason.
+        """
+        ...
+
+    async def invoke_streaming(
+        self, function: FunctionRef, payload: bytes, *, client_context: str, want_log_tail: bool
+    ) -> Streamed:
+        """The same, for who takes the response while it is made; returns when its first piece, or all of it, is there.
+
+        Raises ApiError as `invoke` does.
         """
         ...
 

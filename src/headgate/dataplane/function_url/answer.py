@@ -29,15 +29,24 @@ def url_answer(payload: bytes) -> Response | None:
     return Response(200, [(b"Content-Type", b"application/json")], body)
 
 
-def _stated(result: dict[str, Any]) -> Response | None:
-    status = _status(result["statusCode"])
-    body = _body(result)
-    headers = _headers(result.get("headers"), result.get("cookies"))
-    if status is None or body is None or headers is None:
+def url_head(said: dict[str, Any], *, default_type: bytes) -> tuple[int, list[tuple[bytes, bytes]]] | None:
+    """Status and headers of an answer by what a function said of them; None where they are none.
+
+    Without a statusCode the status is 200, without a content type that is `default_type`.
+    """
+    status = _status(said.get("statusCode", 200))
+    headers = _headers(said.get("headers"), said.get("cookies"))
+    if status is None or headers is None:
         return None
     if not any(name.lower() == b"content-type" for name, _ in headers):
-        headers.append((b"Content-Type", b"application/json"))
-    return Response(status, headers, body)
+        headers.append((b"Content-Type", default_type))
+    return status, headers
+
+
+def _stated(result: dict[str, Any]) -> Response | None:
+    head = url_head(result, default_type=b"application/json")
+    body = _body(result)
+    return None if head is None or body is None else Response(*head, body)
 
 
 def _status(code: Any) -> int | None:

@@ -37,18 +37,31 @@ class ClientContext:
         self.env = told.get("env")
 
 
+class FunctionVariables:
+    """What the environment's variables say of the function: read once: a look-up takes long."""
+
+    def __init__(self) -> None:
+        variable = os.environ.get
+        self.name = variable("AWS_LAMBDA_FUNCTION_NAME")
+        self.version = variable("AWS_LAMBDA_FUNCTION_VERSION")
+        self.memory_mb = variable("AWS_LAMBDA_FUNCTION_MEMORY_SIZE")
+        self.log_group = variable("AWS_LAMBDA_LOG_GROUP_NAME")
+        self.log_stream = variable("AWS_LAMBDA_LOG_STREAM_NAME")
+
+
 class LambdaContext:
     """One call, and the function it is a call of."""
 
-    def __init__(self, request_id: str, invoked_arn: str, deadline_ms: int, client_context: str) -> None:
-        variable = os.environ.get
+    def __init__(
+        self, function: FunctionVariables, request_id: str, invoked_arn: str, deadline_ms: int, client_context: str
+    ) -> None:
         self.aws_request_id = request_id
         self.invoked_function_arn = invoked_arn
-        self.function_name = variable("AWS_LAMBDA_FUNCTION_NAME")
-        self.function_version = variable("AWS_LAMBDA_FUNCTION_VERSION")
-        self.memory_limit_in_mb = variable("AWS_LAMBDA_FUNCTION_MEMORY_SIZE")
-        self.log_group_name = variable("AWS_LAMBDA_LOG_GROUP_NAME")
-        self.log_stream_name = variable("AWS_LAMBDA_LOG_STREAM_NAME")
+        self.function_name = function.name
+        self.function_version = function.version
+        self.memory_limit_in_mb = function.memory_mb
+        self.log_group_name = function.log_group
+        self.log_stream_name = function.log_stream
         self.identity = CognitoIdentity()
         self.client_context = _parse(client_context) if client_context else None
         self._deadline_ms = deadline_ms  # of CLOCK_MONOTONIC, which all processes of a machine share

@@ -3,7 +3,8 @@
 It is started by exec and so holds nothing of the server; what it needs to know comes as the first frame of its control
 socket, never as an argument or a variable that another process could read.
 
-A fork copies memory, but one thread only, and it shares what descriptors stand for. Where the import left threads,
+A fork copies memory, but one thread only, and it shares what descriptors stand for. Idle event loops of asyncio are
+given new ones in each fork (`event_loops`). Where the import left threads,
 open descriptors or files in its temporary folder, the parent says UNFORKABLE and ends; the server starts another that
 imports nothing (`import_first` false), whose environments each import for themselves, as on Lambda.
 
@@ -27,7 +28,7 @@ import sys
 import time
 from typing import Any, NoReturn
 
-from . import confinement, frames, logs, program, serving
+from . import confinement, event_loops, frames, logs, program, serving
 from .faults import as_json, error_document, log_error
 from .handler import Handler, load_handler
 
@@ -50,9 +51,10 @@ def main(control_fd: int) -> NoReturn:
     confinement.adopt_orphans()
     _become_the_function(settings)
 
-    handler = None
+    handler: Handler | None = None
+    loops: list[Any] = []
     if settings["import_first"]:
-        handler = _import(control_fd, settings)
+        handler, loops = _import(control_fd, settings)
     _silence()
     # The parent reports how the end of its children is, so the import must not have taken that over.
     signal.set_wakeup_fd(-1)
@@ -60,7 +62,7 @@ def main(control_fd: int) -> NoReturn:
     serving.write(control_fd, frames.frame(frames.READY, b""))
     if settings["server_pid"]:
         confinement.outlive_the_server_for_a_moment()
-    _Parent(control, reader, handler, settings).run()
+    _Parent(control, reader, handler, loops, settings).run()
     _remove(settings["folder"])
     os._exit(0)
 
@@ -79,15 +81,19 @@ def _become_the_function(settings: dict[str, Any]) -> None:
     confinement.limit_resources(settings["memory_mb"], settings["max_processes"], settings["max_file_bytes"])
 
 
-def _import(control_fd: int, settings: dict[str, Any]) -> Handler:
-    """Import the handler, or say what is wrong and end."""
+def _import(control_fd: int, settings: dict[str, Any]) -> tuple[Handler, list[Any]]:
+    """Import the handler, or say what is wrong and end. With it the event loops to be renewed in each fork."""
     before = _descriptors()
     handler = import_handler(control_fd, settings["handler"])
-    left = _left_by_the_import(before, settings["variables"]["TMPDIR"], settings["folder"])
+    opened = _descriptors() - before
+    loops = event_loops.idle_loops() if opened else []  # looked for where there can be one: it takes milliseconds
+    renewed = {str(fd) for loop in loops for fd in event_loops.descriptors_of(loop)}
+    opened = {(fd, target) for fd, target in opened if fd not in renewed}
+    left = _left_by_the_import(opened, settings["variables"]["TMPDIR"], settings["folder"])
     if left:
         serving.write(control_fd, frames.frame(frames.UNFORKABLE, left.encode()))
         os._exit(0)
-    return handler
+    return handler, loops
 
 
 def import_handler(report_fd: int, name: str) -> Handler:
@@ -108,11 +114,10 @@ def import_handler(report_fd: int, name: str) -> Handler:
     return handler
 
 
-def _left_by_the_import(before: set[tuple[str, str]], temporary: str, folder: str) -> str:
+def _left_by_the_import(opened: set[tuple[str, str]], temporary: str, folder: str) -> str:
     """What the import left that a fork would not carry over, or would share; "" when there is nothing."""
     if len(os.listdir("/proc/self/task")) > 1:
         return "threads"
-    opened = _descriptors() - before
     if opened:
         return "open descriptors: " + ", ".join(sorted(target for _, target in opened))
     if os.listdir(temporary) or len(os.listdir(folder)) > 1:
@@ -140,11 +145,17 @@ class _Parent:
     """Forks environments and reaps them."""
 
     def __init__(
-        self, control: _socket.socket, reader: frames.FrameReader, handler: Handler | None, settings: dict[str, Any]
+        self,
+        control: _socket.socket,
+        reader: frames.FrameReader,
+        handler: Handler | None,
+        loops: list[Any],
+        settings: dict[str, Any],
     ) -> None:
         self._control = control
         self._reader = reader
         self._handler = handler
+        self._loops = loops  # that the import made
         self._settings = settings
         self._pid = os.getpid()
         self._environments: dict[int, tuple[int, str]] = {}  # process id -> number, folder
@@ -215,6 +226,8 @@ class _Parent:
             vars(tempfile)["tempdir"] = None  # it may hold the parent's
         if self._settings["program"]:
             program.become(self._settings["program"], socket_fd)
+        for loop in self._loops:
+            event_loops.renew(loop)
         # `random` reseeds itself after a fork; `secrets`, `uuid` and `ssl` ask the kernel.
         handler = self._handler or import_handler(socket_fd, self._settings["handler"])
         serving.serve(socket_fd, handler)

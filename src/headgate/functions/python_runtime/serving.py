@@ -10,7 +10,7 @@ import termios
 from typing import NoReturn
 
 from . import frames, logs
-from .context import LambdaContext
+from .context import FunctionVariables, LambdaContext
 from .faults import as_json, error_document, log_error
 from .handler import Handler, parse_event, to_json
 
@@ -23,12 +23,13 @@ _TOO_LARGE = (
 def serve(socket_fd: int, handler: Handler) -> NoReturn:
     """Answer calls. Ends this process, by `os._exit`, when the server closes the socket or the handler asks to exit."""
     own_pid = os.getpid()
+    function = FunctionVariables()
     reader = frames.FrameReader()
     try:
         write(socket_fd, frames.frame(frames.READY, b""))
         while received := os.read(socket_fd, 65_536):
             for _kind, payload in reader.feed(received):
-                answer = _answer(payload, handler)
+                answer = _answer(payload, handler, function)
                 if os.getpid() != own_pid:
                     os._exit(0)  # a copy that the handler forked and let return: only the original answers
                 write(socket_fd, answer)
@@ -55,7 +56,7 @@ def exit_status(asked: SystemExit) -> int:
     return 1
 
 
-def _answer(payload: bytes, handler: Handler) -> bytes:
+def _answer(payload: bytes, handler: Handler, function: FunctionVariables) -> bytes:
     number, deadline_ms, request_id, invoked_arn, trace_id, client_context, event = frames.parse_call(payload)
     logs.CurrentCall.request_id = request_id
     if trace_id:
@@ -63,7 +64,7 @@ def _answer(payload: bytes, handler: Handler) -> bytes:
 
     kind = frames.ERROR
     try:
-        context = LambdaContext(request_id, invoked_arn, deadline_ms, client_context)
+        context = LambdaContext(function, request_id, invoked_arn, deadline_ms, client_context)
         answer = to_json(handler(parse_event(event), context))
         if len(answer) <= frames.MAX_ANSWER_BYTES:
             kind = frames.ANSWER

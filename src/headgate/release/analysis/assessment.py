@@ -46,10 +46,13 @@ class MetricAssessment(Value, frozen=True):
         name = self.name.removeprefix("limit:")
         level = f"{100 * (1 - alpha):.4g} % interval"
         if self.limit is not None:
+            share, bounds = percent(self.canary_share or 0.0), f"{percent(self.low)} to {percent(self.high or 0.0)}"
+            if self.name.startswith("limit:latency"):
+                slow = f"{share} of the canary's requests are slower than the limit, {percent(self.limit)} may be"
+                return f"{name}: {slow} ({level} {bounds})"
             limit = f"{'hard guard' if self.kind == 'guard' else 'limit'} {percent(self.limit)}"
-            bounds = f"{percent(self.low)} to {percent(self.high or 0.0)}"
-            return f"{name}: {percent(self.canary_share or 0.0)} on the canary, {limit} ({level} {bounds})"
-        if self.ratio and self.base_bad:
+            return f"{name}: {share} on the canary, {limit} ({level} {bounds})"
+        if self.ratio:
             bounds = f"{self.low:.2g} or more" if self.high is None else f"{self.low:.2g} to {self.high:.2g}"
             return f"{name}: {self.ratio:.2g} times as frequent on the canary ({level} {bounds})"
         return (
@@ -93,7 +96,7 @@ def of_comparison(stake: Stake, comparison: Comparison, settings: AnalysisSettin
         canary_bad=canary.bad,
         canary_units=canary.units,
         canary_share=canary.share,
-        ratio=likeliest(comparison.likelihood) if base.bad or canary.bad else None,
+        ratio=likeliest(comparison.likelihood) if any(comparison.likelihood) else None,
         low=low,
         high=high,
         pass_value=pass_value,

@@ -17,7 +17,7 @@ _SPLIT_PRIOR: Final = [each / sum(_SPLIT_DENSITY) for each in _SPLIT_DENSITY]
 class Comparison(Value, frozen=True):
     """One metric on both sides. Likelihoods are logs, against no change: of the grid's ratios, and of the margin.
 
-    `usual_*` and `of_margin` leave outages out, see `after`.
+    `base` and `canary` are what shares are taken of; `usual_*` and `of_margin` leave outages out, see `after`.
     """
 
     base: Tally = Tally()
@@ -29,8 +29,10 @@ class Comparison(Value, frozen=True):
     usual_canary: Tally = Tally()
     of_margin: float = 0.0
 
-    def after(self, base: Tally, canary: Tally, margin: float) -> "Comparison":
-        """With the counts of one look.
+    def after(
+        self, base: Tally, canary: Tally, margin: float, shares: tuple[Tally, Tally] | None = None
+    ) -> "Comparison":
+        """With the counts of one look; `shares` are both sides' again, where others than these say how frequent it is.
 
         A look in which the stable side is far worse than usual does not count towards a pass: what fails on both sides
         alike would otherwise drown what fails on the canary. This keeps the bets on a pass valid. Given the stable
@@ -39,13 +41,12 @@ class Comparison(Value, frozen=True):
         was expected to lose at each count. The bet on a failure falls with that count, and must not leave a look out.
         """
         bad = base.bad + canary.bad
-        usual = max(self.usual_base.share or 0.0, _LEAST_USUAL) if self.usual_base.units else self.expected
-        is_usual = base.bad <= 3 * usual * base.units + 10
+        usual = self._usual_share(is_measure=shares is None) * base.units
+        is_usual = base.bad <= 3 * usual + 10
         # What is not usual once may become so: it counts for twice of what was.
-        usual_base = base if is_usual else Tally(bad=min(base.bad, int(2 * usual * base.units)), units=base.units)
-        usual_canary, likelihood, process, of_margin = self.usual_canary, self.likelihood, self.process, self.of_margin
-        if is_usual:
-            usual_canary = usual_canary.plus(canary)
+        cut_off = base if is_usual else Tally(bad=min(base.bad, int(max(2 * usual, 10))), units=base.units)
+        base_share, canary_share = shares or (base, canary)
+        likelihood, process, of_margin = self.likelihood, self.process, self.of_margin
         if bad and base.units and canary.units:
             share = canary.units / (base.units + canary.units)
             grown = gains(canary.bad, bad, share)
@@ -54,15 +55,22 @@ class Comparison(Value, frozen=True):
             if is_usual:
                 of_margin += canary.bad * log(margin) - bad * log1p(share * (margin - 1))
         return Comparison(
-            base=self.base.plus(base),
-            canary=self.canary.plus(canary),
+            base=self.base.plus(base_share),
+            canary=self.canary.plus(canary_share),
             likelihood=likelihood,
             process=process,
             expected=self.expected,
-            usual_base=self.usual_base.plus(usual_base),
-            usual_canary=usual_canary,
+            usual_base=self.usual_base.plus(cut_off),
+            usual_canary=self.usual_canary.plus(canary_share) if is_usual else self.usual_canary,
             of_margin=of_margin,
         )
+
+    def _usual_share(self, *, is_measure: bool) -> float:
+        """Of the stable side's units; `is_measure` is whether such a share says how frequent the metric is."""
+        seen = self.usual_base.share
+        if not is_measure:
+            return seen or 0.0
+        return self.expected if seen is None else max(seen, _LEAST_USUAL)
 
     def pass_value(self, negligible: float) -> float:
         """Evidence against "at least `margin` times as frequent on the canary, and not negligible there".

@@ -21,7 +21,7 @@ from headgate.release.analysis.assessment import (
 from headgate.release.analysis.bets import Comparison, Excess, guard_after, split_after
 from headgate.release.analysis.e_process import EProcess
 from headgate.release.analysis.looks import ERROR_RATE, Look
-from headgate.release.analysis.settings import EXPECTED_SHARES, AnalysisSettings, Stake, stakes
+from headgate.release.analysis.settings import EXPECTED_SHARES, SERVER_ERRORS, AnalysisSettings, Stake, stakes
 
 __all__ = ["AnalysisSettings", "Assessment", "Evidence", "MetricAssessment", "Verdict", "assess"]
 
@@ -51,7 +51,8 @@ class Evidence(Value, frozen=True):
         for metric in dict.fromkeys(settings.compare):
             if tallies := look.tallies(metric):
                 known = comparisons.get(metric) or Comparison(expected=EXPECTED_SHARES.get(metric, 0.01))
-                comparisons[metric] = known.after(*tallies, settings.margin)
+                shares = look.tallies(ERROR_RATE) if look.is_sticky and metric == SERVER_ERRORS else None
+                comparisons[metric] = known.after(*tallies, settings.margin, shares)
         for metric, limit in settings.limits.items():
             if tallies := look.tallies(metric):
                 limits[metric] = limits.get(metric, Excess()).after(tallies[1], limit)
@@ -131,11 +132,10 @@ def _metrics(evidence: Evidence, settings: AnalysisSettings) -> tuple[MetricAsse
 def _verdict(
     evidence: Evidence, settings: AnalysisSettings, metrics: tuple[MetricAssessment, ...], horizon_reached: bool
 ) -> tuple[Verdict, str]:
-    for each in metrics:
-        if each.verdict is Verdict.FAIL:
-            wealth = f"{evidence.peak:,.0f}" if evidence.peak < 1e6 else "over a million"
-            numbers = f"evidence {wealth} against {1 / settings.alpha:,.0f}"
-            return Verdict.FAIL, f"{each.sentence(settings.alpha)}, {numbers}"
+    if evidence.peak >= 1 / settings.alpha:
+        blamed = [each.sentence(settings.alpha) for each in metrics if each.verdict is Verdict.FAIL]
+        wealth = f"{evidence.peak:,.0f}" if evidence.peak < 1e6 else "over a million"
+        return Verdict.FAIL, ", ".join([*blamed, f"evidence {wealth} against {1 / settings.alpha:,.0f}"])
     if lacking := _lacks_requests(evidence, settings):
         return (Verdict.NO_DATA if horizon_reached else Verdict.INCONCLUSIVE), lacking
     if _split_p(evidence) <= _SPLIT_ALPHA:
@@ -176,7 +176,9 @@ def _split_p(evidence: Evidence) -> float:
 
 def _undecided(metric: MetricAssessment, settings: AnalysisSettings) -> str:
     if metric.verdict is Verdict.NO_DATA:
-        return f"{metric.name} was not counted" + (" on both sides" if metric.kind == "compare" else "")
+        return f"{metric.name.removeprefix('limit:')} was not counted" + (
+            " on both sides" if metric.kind == "compare" else ""
+        )
     if metric.pass_value is None:
         return f"{metric.sentence(settings.alpha)}, with too little evidence to fail"
     return (

@@ -36,21 +36,23 @@ class Outlook(Value, frozen=True):
     requests_per_s: float
     base_share: float  # 0.01 % where nothing bad is known
     least_ratio: float | None  # the smallest rise that is seen, as a ratio
-    triple_after_s: float | None  # until a threefold rise is seen
+    rise: float  # threefold, or half of the way to all requests where that is less
+    rise_after_s: float | None  # until it is seen
     pass_after_s: float | None  # until a release as good as what is served has passed
     seconds: float  # of the plan
 
     @property
     def sentence(self) -> str:
-        traffic = f"at {self.requests_per_s:,.6g} requests/s, {percent(self.base_share)} of them {self.metric}"
+        traffic = f"{self.metric}, now {percent(self.base_share)} of {self.requests_per_s:,.6g} requests/s"
         if self.least_ratio is None:
             seen = f"no rise can be seen, not even a {_MOST_TIMES:g}-fold one"
         else:
             least = f"{self.least_ratio:.2g}-fold one (to {100 * self.least_ratio * self.base_share:.2g} %)"
-            if self.triple_after_s is None:
+            if self.rise_after_s is None:
                 seen = f"no rise below a {least} can be seen"
             else:
-                seen = f"a 3-fold rise is seen within {_minutes(self.triple_after_s)}, and nothing below a {least}"
+                rise = f"a {self.rise:.2g}-fold rise is seen within {_minutes(self.rise_after_s)}"
+                seen = f"{rise}, and nothing below a {least}"
         if self.pass_after_s is None:
             passes = f"a good release has no verdict after {_minutes(self.seconds)}"
         else:
@@ -65,6 +67,7 @@ def outlook(
     weight = next(each.weight for each in stakes(settings) if each.kind == "compare" and each.metric == metric)
     share = min(max(base_share, _LEAST_SHARE), 1.0)
     seconds = sum(each.seconds for each in plan)
+    rise = min(3.0, (1 + 1 / share) / 2)
 
     def is_seen(ratio: float, after_s: float) -> bool:
         wealth = _log_wealth(requests_per_s, share, ratio, _until(plan, after_s))
@@ -78,7 +81,8 @@ def outlook(
         requests_per_s=requests_per_s,
         base_share=share,
         least_ratio=_least(lambda ratio: is_seen(ratio, seconds), 1.0, min(_MOST_TIMES, 1 / share)),
-        triple_after_s=_least(lambda after_s: is_seen(min(3.0, 1 / share), after_s), 0.0, seconds),
+        rise=rise,
+        rise_after_s=_least(lambda after_s: is_seen(rise, after_s), 0.0, seconds),
         pass_after_s=_least(passes, 0.0, seconds),
         seconds=seconds,
     )

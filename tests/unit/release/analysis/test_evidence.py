@@ -10,7 +10,7 @@ from hypothesis import settings as trying
 from hypothesis import strategies as st
 
 from headgate.release.analysis.evidence import AnalysisSettings, Assessment, Evidence, Verdict, assess
-from headgate.release.analysis.looks import Counts, Look
+from headgate.release.analysis.looks import ERROR_RATE, Counts, Look
 from headgate.release.analysis.settings import stakes
 
 from .builders import COMPARED, ERRORS, LIMITED, a_look, evidence_of
@@ -109,6 +109,26 @@ def test_beyond_a_limit_fails_though_the_stable_side_is_as_bad() -> None:
     assert found.reason.startswith("errors-5xx: 20 % on the canary, limit 5 % (99 % interval 12.5 % to 29.2 %), evid")
 
 
+def test_beyond_a_latency_limit_too_many_are_slower() -> None:
+    settings = AnalysisSettings(limits={"limit:latency-p99": 0.01})
+
+    found = _assess(*[a_look(canary=(6, 60), metric="limit:latency-p99", percent=100)] * 3, settings=settings)
+
+    assert found.verdict is Verdict.FAIL
+    assert found.reason.startswith(
+        "latency-p99: 10 % of the canary's requests are slower than the limit, 1 % may be (99 % interval "
+    )
+
+
+def test_a_failure_stays_one_under_other_settings() -> None:
+    evidence = evidence_of(*[a_look(base=(3, 540), canary=(3, 60))] * 4)
+
+    found = assess(evidence, AnalysisSettings(compare=("throttles",)), horizon_reached=False)
+
+    assert found.verdict is Verdict.FAIL
+    assert found.reason.startswith("evidence ")
+
+
 def test_a_limit_of_nothing_is_exceeded_by_one() -> None:
     settings = AnalysisSettings(limits={"throttles": 0.0})
 
@@ -162,6 +182,33 @@ def test_more_errors_than_before_become_usual_in_time() -> None:
 
     assert _assess(*[before] * 2, *[since] * 2).verdict is Verdict.INCONCLUSIVE
     assert _assess(*[before] * 2, *[since] * 30).verdict is Verdict.PASS
+
+
+def _sticky_look(base: tuple[int, int, int, int], canary: tuple[int, int, int, int]) -> Look:
+    """New callers, those who failed for the first time, those whose first request failed, and those at risk."""
+    sides = [
+        Counts(requests=new, bad={ERRORS: failed, ERROR_RATE: first}, of={ERRORS: at_risk})
+        for new, failed, first, at_risk in (base, canary)
+    ]
+    return Look(since=0.0, until=30.0, percent=10.0, base=sides[0], canary=sides[1], is_sticky=True)
+
+
+def test_an_outage_for_all_callers_does_not_pass_what_is_worse_besides() -> None:
+    worse = _sticky_look(base=(900, 5, 5, 58_000), canary=(100, 1, 1, 6500))
+    outage = _sticky_look(base=(900, 700, 300, 58_000), canary=(100, 77, 33, 6500))
+
+    assert _assess(*[worse] * 3, *[outage] * 3).verdict is Verdict.INCONCLUSIVE
+    assert _assess(outage, *[worse] * 3).verdict is Verdict.INCONCLUSIVE
+
+
+def test_callers_who_have_not_failed_yet_are_no_measure_of_a_share() -> None:
+    look = _sticky_look(base=(900, 9, 9, 58_000), canary=(100, 1, 2, 6500))
+
+    found = _assess(*[look] * 9)
+
+    assert found.verdict is Verdict.INCONCLUSIVE
+    assert found.metrics[0].canary_share == pytest.approx(0.02)
+    assert found.metrics[0].ratio == pytest.approx(58 / 65 * 10 / 9, rel=0.02)
 
 
 def test_requests_not_split_as_configured_hold_a_pass_back() -> None:

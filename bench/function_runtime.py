@@ -1,4 +1,4 @@
-"""Figures of the function runtime on this machine: `python tests/stories/functions/measure.py [LOOP]`. Not a test."""
+"""The function runtime by itself, without gateway and logs: `python -m bench.function_runtime [asyncio]`."""
 
 import asyncio
 import os
@@ -25,12 +25,13 @@ _EVENT = (
 )
 
 
-class _NoLogs:
-    def write(self, group: str, stream: str, timestamp_ms: int, line: str) -> None:
+class NoLogs:
+    def write(self, group: str, stream: str, timestamp_ms: int, *lines: str) -> None:
         pass
 
 
-def _spec(code_dir: Path, key: str) -> FunctionSpec:
+def a_spec(code_dir: Path, key: str) -> FunctionSpec:
+    """A function whose handler is `index.handler`, on the interpreter that runs this."""
     return FunctionSpec(
         key=key,
         name="hello",
@@ -38,11 +39,11 @@ def _spec(code_dir: Path, key: str) -> FunctionSpec:
         arn="arn:aws:lambda:us-east-1:000000000000:function:hello",
         account_id="000000000000",
         region="us-east-1",
-        runtime="python3.11",
+        runtime=f"python3.{sys.version_info.minor}",
         handler="index.handler",
         code_dir=code_dir,
-        memory_mb=128,
-        timeout_s=3,
+        memory_mb=512,
+        timeout_s=30,
         environment={},
         log_group="/aws/lambda/hello",
     )
@@ -54,11 +55,11 @@ def _call(number: int) -> Invocation:
 
 async def _cold(folder: Path, *, spare: bool, isolation: Isolation = _NO_SANDBOX) -> float:
     limits = RuntimeLimits(keep_spare_parent=spare)
-    runtime = FunctionRuntime(work_dir=folder / "work", logs=_NoLogs(), limits=limits, isolation=isolation)
+    runtime = FunctionRuntime(work_dir=folder / "work", logs=NoLogs(), limits=limits, isolation=isolation)
     times = []
     for number in range(9):
         began = time.perf_counter()
-        await runtime.invoke(_spec(folder, f"cold-{number}"), _call(number))
+        await runtime.invoke(a_spec(folder, f"cold-{number}"), _call(number))
         times.append((time.perf_counter() - began) * 1000)
         await asyncio.sleep(0.5 if spare else 0.05)
     await runtime.close()
@@ -67,8 +68,8 @@ async def _cold(folder: Path, *, spare: bool, isolation: Isolation = _NO_SANDBOX
 
 async def _throughput(folder: Path, environments: int, callers: int, calls: int) -> str:
     limits = RuntimeLimits(max_environments=environments)
-    runtime = FunctionRuntime(work_dir=folder / "work", logs=_NoLogs(), limits=limits)
-    spec = _spec(folder, "busy")
+    runtime = FunctionRuntime(work_dir=folder / "work", logs=NoLogs(), limits=limits)
+    spec = a_spec(folder, "busy")
     await asyncio.gather(*(runtime.invoke(spec, _call(n)) for n in range(callers)))
     times: list[float] = []
 

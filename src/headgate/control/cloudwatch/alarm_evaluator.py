@@ -1,0 +1,138 @@
+"""The evaluator at work: reads what each alarm judges once per interval, and keeps the changes that follow.
+
+What is read is decided on in `telemetry.alarm_evaluation`. Only a change of state touches the store, in one transaction
+with its history and its messages: a crash before the commit leaves the alarm as it was, and the next evaluation, which
+sees the same points, makes the change; a crash after it leaves the messages to be sent.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Final, Protocol, TypeVar
+
+from headgate.control.cloudwatch.alarm_book import AlarmBook, WatchedAlarm
+from headgate.control.cloudwatch.alarm_states import change_state, find_alarm, pass_time
+from headgate.control.context import Store
+from headgate.model.alarm import AlarmState, CompositeAlarm
+from headgate.store.metric_database import MetricDatabase
+from headgate.store.transaction import Transaction
+from headgate.telemetry.alarm_evaluation import INTERVAL_S, SHORT_INTERVAL_S, Evaluation, evaluate
+from headgate.telemetry.alarm_reason import reason, reason_data
+from headgate.telemetry.alarm_transition import Change
+from headgate.telemetry.retention import DAY_S, HOUR_S
+
+_log = logging.getLogger("headgate.alarms")
+
+DELAY_S: Final = 3.0  # after an interval's end: by then its last second was written and rolled up
+HISTORY_S: Final = 30 * DAY_S
+_INTERVALS: Final = (SHORT_INTERVAL_S, INTERVAL_S)
+_BATCH: Final = 50  # alarms that are read at once: the metric store's thread is others' too
+
+T = TypeVar("T")
+_Found = list[tuple[WatchedAlarm, Evaluation]]
+
+
+class Metrics(Protocol):
+    """The metric series."""
+
+    async def read(self, act: Callable[[MetricDatabase, float], T]) -> T:
+        """Run `act` on what is written; it is given the time in seconds since the epoch."""
+        ...
+
+
+class AlarmEvaluator:
+    """Made and used on the event loop."""
+
+    def __init__(self, store: Store, metrics: Metrics, book: AlarmBook, clock: Callable[[], float] = time.time) -> None:
+        self._store = store
+        self._metrics = metrics
+        self._book = book
+        self._clock = clock
+        self._done: dict[int, int] = {}  # by interval: the last moment that was evaluated
+        self._forgot_at = 0.0
+
+    def __repr__(self) -> str:
+        return f"<AlarmEvaluator {self._book}, up to {self._done}>"
+
+    async def run(self) -> None:
+        """Evaluate for as long as the server runs."""
+        await self._guarded(self.catch_up)
+        while True:
+            await self._guarded(self.evaluate_due)
+            left_s = SHORT_INTERVAL_S - (self._clock() - DELAY_S) % SHORT_INTERVAL_S
+            await asyncio.sleep(left_s)
+
+    async def catch_up(self) -> None:
+        """Evaluate as of the end of what was measured before the start: a crash may have come before it was judged."""
+        last = await self._metrics.read(lambda database, _: database.last_at())
+        if last is None:
+            return
+        for interval in _INTERVALS:
+            tick = (last // interval + 1) * interval
+            if tick < self._latest(interval):
+                await self.evaluate(interval, tick)
+
+    async def evaluate_due(self) -> None:
+        """Evaluate what has ended since the last time, and let held actions go whose time has come."""
+        for interval in _INTERVALS:
+            tick = self._latest(interval)
+            if tick > self._done.get(interval, 0):
+                self._done[interval] = tick
+                await self.evaluate(interval, tick)
+        now = self._clock()
+        if held := self._book.held(now):
+            await self._store.write(lambda tx: _let_go(tx, held, now))
+        if now - self._forgot_at >= HOUR_S:
+            self._forgot_at = now
+            await self._store.write(lambda tx: tx.alarms.forget(now - HISTORY_S))
+
+    async def evaluate(self, interval: int, tick: int) -> None:
+        """Evaluate all alarms of this interval as of this moment."""
+        for batch in _batches(self._book.due(interval)):
+            found = await self._metrics.read(lambda database, now: _judged(database, batch, tick, now))  # noqa: B023  used within this round
+            now = self._clock()
+            changed = [(each, found) for each, found in found if found.value not in {None, each.value}]
+            if changed:
+                await self._store.write(lambda tx: _take(tx, changed, now))  # noqa: B023
+
+    def _latest(self, interval: int) -> int:
+        """The latest end of an interval whose points are all there."""
+        return int(self._clock() - DELAY_S) // interval * interval
+
+    async def _guarded(self, act: Callable[[], Awaitable[None]]) -> None:
+        try:
+            await act()
+        except Exception:
+            # A full disk, or a defect with one alarm, must not end the evaluation of all others.
+            _log.exception("alarms could not be evaluated; they are again in %s s", SHORT_INTERVAL_S)
+
+
+def _judged(database: MetricDatabase, alarms: Iterable[WatchedAlarm], tick: int, now: float) -> _Found:
+    return [(each, evaluate(each.alarm, each.series.points(database, tick, now))) for each in alarms]
+
+
+def _take(tx: Transaction, changed: _Found, now: float) -> None:
+    for each, evaluation in changed:
+        alarm = find_alarm(tx, each.alarm.key)
+        state = tx.get(AlarmState, *each.alarm.key)
+        if alarm != each.alarm or state is None or evaluation.value is None:
+            continue  # it was changed or deleted meanwhile: the next evaluation is of what it is now
+        change = Change(
+            value=evaluation.value,
+            reason=reason(each.alarm, evaluation, state.state_value),
+            reason_data=reason_data(each.alarm, each.series.period, evaluation, now),
+        )
+        change_state(tx, alarm, change, now)
+        _log.info("alarm %s: %s -> %s", alarm.alarm_arn, state.state_value, evaluation.value)
+
+
+def _let_go(tx: Transaction, held: Iterable[tuple[str, str, str]], now: float) -> None:
+    for key in held:
+        alarm = tx.get(CompositeAlarm, *key)
+        if alarm is not None:
+            pass_time(tx, alarm, now)
+
+
+def _batches(alarms: list[WatchedAlarm]) -> Iterable[list[WatchedAlarm]]:
+    return (alarms[first : first + _BATCH] for first in range(0, len(alarms), _BATCH))

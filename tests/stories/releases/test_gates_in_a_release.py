@@ -1,0 +1,138 @@
+"""Gates, migrations and notifications where they stand: in a release on a real server."""
+
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from typing import Any
+
+from support.releases import Story, Versions, a_story, release
+from support.server import RunningServer, running
+
+_STEPS = "[{weight: 50, bake: 2s}, {weight: 100, watch: 1s}]"
+
+
+@contextmanager
+def a_receiver() -> Iterator[tuple[str, list[dict[str, Any]]]]:
+    """A webhook's URL, and what it was told."""
+    told: list[dict[str, Any]] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            told.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            self.send_response(204)
+            self.end_headers()
+
+        def log_message(self, *args: Any) -> None:
+            """Says nothing."""
+
+    server = HTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}/hook", told
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def test_gates_are_asked_where_they_stand_and_people_are_told(
+    server: RunningServer, versions: Versions, tmp_path: Path
+) -> None:
+    with a_receiver() as (hook, told), a_story(server, versions, tmp_path) as story:
+        story.start(
+            steps=_STEPS,
+            more=f"""
+            gates:
+              before:
+                - {{http: {{get: /, status: 200}}, retries: 5}}
+                - {{run: "echo $HEADGATE_RELEASE > ran", name: smoke}}
+              step: [{{load: {{rps: 20, for: 1s}}}}]
+              after: [{{webhook: "{hook}"}}]
+            notify: [{{webhook: "{hook}"}}]
+            """,
+        )
+        report = story.end()
+        while not any(each.get("kind") == "promoted" for each in told):
+            pass  # notifications are delivered beside
+
+        assert report["phase"] == "promoted", report["why"]
+        assert (tmp_path / "ran").read_text(encoding="utf-8") == f"{story.name}\n"
+        (gate,) = [each for each in told if "key" in each and each.get("kind") is None]
+        assert gate["release"] == story.name
+        assert {"started", "shifted", "promoted"} <= {str(each.get("kind")) for each in told}
+
+
+def test_a_gate_that_says_no_rolls_back_before_any_traffic(
+    server: RunningServer, versions: Versions, tmp_path: Path
+) -> None:
+    with a_story(server, versions, tmp_path) as story:
+        story.start(steps=_STEPS, more='gates: {before: [{run: "echo prices are wrong; exit 3"}]}')
+        report = story.end()
+
+        assert report["phase"] == "rolled-back"
+        assert "prices are wrong" in report["why"]
+        assert story.traffic.of(story.new) == 0
+
+
+def test_a_schema_expands_before_and_contracts_behind_a_release(
+    server: RunningServer, versions: Versions, tmp_path: Path
+) -> None:
+    (tmp_path / "expand.sql").write_text("ALTER TABLE orders ADD COLUMN currency TEXT;\n", encoding="utf-8")
+    with a_story(server, versions, tmp_path) as story:
+        story.start(
+            steps=_STEPS,
+            more="""
+            migrate:
+              expand: "echo expand >> log"
+              verify: "echo verify >> log"
+              contract: "echo contract >> log"
+              sql: [expand.sql]
+            rollback-window: 0
+            """,
+        )
+        report = story.end()
+
+        assert report["phase"] == "promoted", report["why"]
+        assert (tmp_path / "log").read_text(encoding="utf-8") == "expand\nverify\ncontract\n"
+        refused = story.tell("rollback")
+        assert refused.returncode == 2
+        assert "has contracted the schema: from there on it goes forward only" in refused.stderr
+
+
+def test_a_migration_that_takes_something_away_is_refused_before_any_traffic(
+    server: RunningServer, versions: Versions, tmp_path: Path
+) -> None:
+    (tmp_path / "expand.sql").write_text("ALTER TABLE orders DROP COLUMN total;\n", encoding="utf-8")
+    with a_story(server, versions, tmp_path) as story:
+        story.start(steps=_STEPS, more='migrate: {expand: "echo expand >> log", sql: [expand.sql]}')
+        report = story.end()
+
+        assert report["phase"] == "rolled-back"
+        assert "expand.sql:1" in report["why"]
+        assert not (tmp_path / "log").exists()
+        assert story.traffic.of(story.new) == 0
+
+
+def test_a_missing_variable_refuses_a_release_before_any_traffic(
+    server: RunningServer, versions: Versions, tmp_path: Path
+) -> None:
+    with a_story(server, versions, tmp_path) as story:
+        story.start(steps=_STEPS, more="require: {variables: [database_url]}")
+        report = story.end()
+
+        assert report["phase"] == "rolled-back"
+        assert "stage prod has no variable database_url, which the release requires" in report["why"]
+        assert story.traffic.of(story.new) == 0
+
+
+def test_a_server_runs_no_commands_unless_it_is_told_to(versions: Versions, tmp_path: Path) -> None:
+    with running("--data", str(tmp_path / "data")) as server:
+        story = Story(server, versions, tmp_path)
+        answer = release(server, "start", str(story.file(more='gates: {before: [{run: "touch ran"}]}')))
+
+        assert answer.returncode == 2
+        assert "it runs commands, and this server may not" in answer.stderr
