@@ -123,7 +123,7 @@ def way_back(moves: Iterable[StageMove], present: str) -> list[str]:
         if not way and move.before is not None:
             way.append(move.before.base.deployment_id)
         _go_to(way, move.after.base.deployment_id)
-    _go_to(way, present)  # it may have come there before there was a history
+    _go_to(way, present)  # a server that keeps no history may have moved it last
     return way[:-1]
 
 

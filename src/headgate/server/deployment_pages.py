@@ -10,7 +10,7 @@ query, where they are given, go before it.
 
 import asyncio
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import Any, Final
 from urllib.parse import unquote
 
@@ -54,7 +54,9 @@ class DeploymentPages:
             return error.status, {"message": error.message}
         return None
 
-    async def _answer(self, request: HttpRequest, page: Any, *names: str) -> Page:
+    async def _answer(
+        self, request: HttpRequest, page: Callable[..., Awaitable[Mapping[str, Any]]], *names: str
+    ) -> Page:
         if request.method not in {"GET", "HEAD"}:
             return 405, {"message": f"{request.method} is not answered at {request.path}"}
         query = dict(query_pairs(request.query))
@@ -62,8 +64,7 @@ class DeploymentPages:
         scope = replace(
             scope, account_id=query.get("account") or scope.account_id, region=query.get("region") or scope.region
         )
-        answer: Mapping[str, Any] = await page(scope, query, *names)
-        return 200, answer
+        return 200, await page(scope, query, *names)
 
     async def _definition(self, scope: Scope, _query: Mapping[str, str], api: str, reference: str) -> Mapping[str, Any]:
         return await self._store.read(lambda tx: deployed.definition_of(Context(tx, scope, 0.0), api, reference))
