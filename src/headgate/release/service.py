@@ -8,6 +8,7 @@ import hashlib
 import threading
 import time
 from collections.abc import Callable, Mapping
+from collections.abc import Set as AbstractSet
 from typing import Any, Final
 
 from msgspec.structs import replace
@@ -112,6 +113,11 @@ class ReleaseService:
         self.rollout(name)
         return [shown_entry(each) for each in self._journals.entries(name, after_number)[:MAX_ENTRIES]]
 
+    def open_on(self, account_id: str, targets: AbstractSet[str]) -> str | None:
+        """The release that is on its way and moves one of these; see `targets_of`."""
+        moving = (each.name for each in self._journals.headers() if each.is_open and targets & set(each.targets))
+        return next((name for name in moving if self.rollout(name).started.account_id in {"", account_id}), None)
+
     def rollout(self, name: str) -> Rollout:
         """The journal's fold. Raises ReleaseError."""
         with self._folding:
@@ -156,13 +162,18 @@ def targets_of(release: Release, region: str) -> list[str]:
     regions = [each for leg in plan_of(release, region).legs for each in leg.regions]
     stages = [each for each in (release.stage, release.green) if each is not None]
     return [
-        *(f"{place}/{release.api}/{stage}" for place in regions for stage in stages),
+        *(stage_target(place, release.api or "", stage) for place in regions for stage in stages),
         *(
             f"{place}/{alias_key(function, change.alias)}"
             for place in regions
             for function, change in release.change.functions.items()
         ),
     ]
+
+
+def stage_target(region: str, api: str, stage: str) -> str:
+    """A stage among the targets; `api` as the release file names it."""
+    return f"{region}/{api}/{stage}"
 
 
 def files_of(release: Release) -> dict[str, str]:

@@ -95,11 +95,17 @@ class ReleaseStore:
     def headers(self) -> list[Header]:
         with self._transaction(writes=False) as connection:
             rows = connection.execute(
-                "SELECT name, is_open, created_at, summary FROM release ORDER BY created_at DESC, name"
+                "SELECT name, is_open, created_at, summary, targets FROM release ORDER BY created_at DESC, name"
             ).fetchall()
         return [
-            Header(name=name, is_open=bool(is_open), created_at=at, summary=msgspec.json.decode(summary))
-            for name, is_open, at, summary in rows
+            Header(
+                name=name,
+                is_open=bool(is_open),
+                created_at=at,
+                summary=msgspec.json.decode(summary),
+                targets=msgspec.json.decode(targets, type=tuple[str, ...]),
+            )
+            for name, is_open, at, summary, targets in rows
         ]
 
     def entries(self, name: str, after: int = 0) -> list[Entry]:
