@@ -10,7 +10,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-_OVER: Final = {"promoted": 0, "rolled-back": 1}
+_OVER: Final = {"promoted": 0, "rolled-back": 1, "abandoned": 1}
 _STYLES: Final = {
     "promoted": "bold green",
     "rolled-back": "bold red",
@@ -109,6 +109,7 @@ def watched(show: Callable[[], dict[str, Any]], every_s: float) -> int:
             time.sleep(every_s)
             report = show()
             live.update(_view(report, console.width, time.time()), refresh=True)
+    console.print()
     return _OVER[report["phase"]]
 
 
@@ -154,7 +155,7 @@ def _view(report: Mapping[str, Any], width: int, now: float, *, all_steps: bool 
         if len(report["regions"]) > 1:
             parts.append(Text(region["region"], "bold"))
         parts += _steps(region, now, all_steps=all_steps)
-        if region.get("evidence") and region["percent"]:
+        if region.get("evidence") and region["percent"] and report["phase"] != "promoted":
             parts.append(Text(""))
             parts += _evidence(region["evidence"], width)
     if report["why"]:

@@ -12,6 +12,7 @@ from headgate.model.call import Pieces
 from headgate.model.errors import ApiError
 from headgate.model.ids import new_request_id
 from headgate.model.scope import Scope
+from headgate.store.transaction import Transaction
 from headgate.wire.errors import render_error, unknown_operation, unsupported_operation
 from headgate.wire.http import HttpRequest, HttpResponse
 from headgate.wire.router import Routed, Router
@@ -82,18 +83,24 @@ class Dispatcher:
         if routed.operation is None:
             raise unknown_operation(routed.service_name, request)
         own = self._own[routed.service_name]
-        operation = own.operations.get(routed.operation.name)
+        operation_name = routed.operation.name
+        operation = own.operations.get(operation_name)
         if operation is None:
-            raise unsupported_operation(routed.service_name, routed.operation.name)
+            raise unsupported_operation(routed.service_name, operation_name)
         members = routed.operation.parse(request, routed)
         now = self._clock()
+        agent = request.headers.get("user-agent", "")
+
+        def context(tx: Transaction) -> Context:
+            return Context(tx, scope, now, operation_name, agent)
+
         answer: Mapping[str, Any] | None
         pieces: Pieces | None = None
         match operation:
             case Read(run=run):
-                answer = await self._store.read(lambda tx: _built(run(Context(tx, scope, now), members)))
+                answer = await self._store.read(lambda tx: _built(run(context(tx), members)))
             case Write(run=run):
-                answer = await self._store.write(lambda tx: _built(run(Context(tx, scope, now), members)))
+                answer = await self._store.write(lambda tx: _built(run(context(tx), members)))
             case Act(run=act):
                 answer = _built(await act(own.ports, scope, now, members))
                 request_id = _own_request_id(answer) or request_id
