@@ -61,6 +61,7 @@ from headgate.server.aws_calls import call_aws
 from headgate.server.bridge import MotoBridge
 from headgate.server.cloudwatch_ports import AlarmPorts, CloudWatchService
 from headgate.server.control_app import ControlApp
+from headgate.server.deployment_pages import DeploymentPages
 from headgate.server.forward import EndpointForwarder
 from headgate.server.http_client import HttpPools
 from headgate.server.http_client_pool import PoolLimits
@@ -466,6 +467,7 @@ class Server:
                 self.port,
                 MetricsPages(self._metrics, self._totals, self._gauges, self._mirrors),
                 self._releases.pages,
+                DeploymentPages(self._store, self.settings.account_id, self._releases.open_on),
             ),
             http="httptools",
             ws="none",

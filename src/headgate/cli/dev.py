@@ -1,6 +1,5 @@
 """`headgate dev`: a folder as a function of a running server, renewed whenever a file is saved, with its log."""
 
-import os
 import re
 import sys
 import threading
@@ -11,6 +10,7 @@ from typing import Annotated, Final
 import typer
 
 from headgate.cli.failure import fail
+from headgate.cli.plane import plane_of
 from headgate.client.control_plane import ControlPlane, Refused, Unreachable
 from headgate.client.folder import Stamps, guess, stamps, zip_of
 from headgate.client.functions import Wanted, log_group, log_lines, put_function
@@ -42,10 +42,7 @@ def dev(
     """
     if not folder.is_dir():
         fail(f"{folder} is no folder; give one with a function's code")
-    try:
-        plane = _plane(endpoint_url)
-    except ValueError as error:
-        fail(str(error))
+    plane = plane_of("lambda", endpoint_url)
     wanted = _wanted(folder.resolve(), name, handler, runtime)
     session = _Session(plane, folder.resolve(), wanted)
     try:
@@ -56,16 +53,6 @@ def dev(
         session.watch()
     except KeyboardInterrupt:
         raise SystemExit(0) from None
-
-
-def _plane(endpoint_url: str | None) -> ControlPlane:
-    variable = os.environ.get
-    return ControlPlane(
-        endpoint_url or variable("AWS_ENDPOINT_URL_LAMBDA") or variable("AWS_ENDPOINT_URL") or "http://127.0.0.1:4566",
-        region=variable("AWS_REGION") or variable("AWS_DEFAULT_REGION") or "us-east-1",
-        access_key=variable("AWS_ACCESS_KEY_ID") or "test",
-        secret_key=variable("AWS_SECRET_ACCESS_KEY") or "test",
-    )
 
 
 def _wanted(folder: Path, name: str | None, handler: str | None, runtime: str | None) -> Wanted:

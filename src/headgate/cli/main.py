@@ -10,9 +10,11 @@ import typer
 from headgate import __version__
 from headgate.cli import release, release_tell  # noqa: F401 - they add their commands, in this order
 from headgate.cli.dev import dev
+from headgate.cli.diff import diff
 from headgate.cli.failure import fail
 from headgate.cli.programs import Programs
 from headgate.cli.release_options import app as release_app
+from headgate.cli.stage import history, rollback
 from headgate.settings import SettingsError, load_settings
 
 app = typer.Typer(
@@ -75,7 +77,8 @@ def up(
         fail(str(error))
 
 
-app.command()(dev)
+for command in (dev, diff, history, rollback):
+    app.command()(command)
 app.add_typer(release_app)
 
 

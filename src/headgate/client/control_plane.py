@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import quote, urlencode, urlsplit
 
+from headgate import __version__
+
 TIMEOUT_S: Final = 60.0
 
 
@@ -29,10 +31,15 @@ class Refused(Exception):
 
 
 class ControlPlane:
-    """One endpoint, and who asks it. The key's owner and the region decide which functions are meant."""
+    """One service of an endpoint, and who asks it. The key's owner and the region decide whose things are meant."""
 
-    def __init__(self, endpoint_url: str, region: str, access_key: str, secret_key: str) -> None:
-        """Raises ValueError for an endpoint that is no http or https URL."""
+    def __init__(
+        self, endpoint_url: str, region: str, access_key: str, secret_key: str, service: str, actor: str = ""
+    ) -> None:
+        """`service` is the signing name, such as lambda; `actor` whoever it is done for, for histories.
+
+        Raises ValueError for what is no http or https URL.
+        """
         parts = urlsplit(endpoint_url)
         if parts.scheme not in {"http", "https"} or not parts.hostname:
             raise ValueError(f"{endpoint_url!r} is no endpoint; give a URL such as http://127.0.0.1:4566")
@@ -43,6 +50,8 @@ class ControlPlane:
         self._region = region
         self._access_key = access_key
         self._secret_key = secret_key
+        self._service = service
+        self._user_agent = f"headgate/{__version__}" + (f" headgate-actor/{quote(actor, '')}" if actor else "")
 
     def ask(
         self, method: str, path: str, document: Mapping[str, Any] | None = None, query: Mapping[str, str] | None = None
@@ -90,7 +99,7 @@ class ControlPlane:
                 hashlib.sha256(body).hexdigest(),
             )
         )
-        scope = f"{now[:8]}/{self._region}/lambda/aws4_request"
+        scope = f"{now[:8]}/{self._region}/{self._service}/aws4_request"
         to_sign = f"AWS4-HMAC-SHA256\n{now}\n{scope}\n{hashlib.sha256(canonical.encode()).hexdigest()}"
         key = f"AWS4{self._secret_key}".encode()
         for part in scope.split("/"):
@@ -100,6 +109,7 @@ class ControlPlane:
             "Host": host,
             "X-Amz-Date": now,
             "Content-Type": "application/json",
+            "User-Agent": self._user_agent,
             "Authorization": (
                 f"AWS4-HMAC-SHA256 Credential={self._access_key}/{scope}, SignedHeaders={names}, Signature={signature}"
             ),

@@ -19,6 +19,8 @@ class Context(msgspec.Struct, frozen=True):
     tx: Transaction
     scope: Scope
     now: float
+    operation: str = ""  # its name
+    user_agent: str = ""  # as the client says it
 
 
 Answer = Value | Mapping[str, Any] | None

@@ -12,6 +12,7 @@ from headgate.model.call import Pieces
 from headgate.model.errors import ApiError
 from headgate.model.ids import new_request_id
 from headgate.model.scope import Scope
+from headgate.store.transaction import Transaction
 from headgate.wire.errors import render_error, unknown_operation, unsupported_operation
 from headgate.wire.http import HttpRequest, HttpResponse
 from headgate.wire.router import Routed, Router
@@ -33,7 +34,6 @@ class OwnService(msgspec.Struct, frozen=True):
     operations: OperationTable
     ports: Any = None
     bridged_otherwise: bool = False  # what is not in `operations` goes to the bridge, not to a refusal
-    bridged: frozenset[str] = frozenset()  # of what is not in `operations`, these go to the bridge
 
 
 class Dispatcher:
@@ -77,25 +77,30 @@ class Dispatcher:
         own = self._own[routed.service_name]
         if routed.operation is None:
             return own.bridged_otherwise
-        name = routed.operation.name
-        return name not in own.operations and (own.bridged_otherwise or name in own.bridged)
+        return own.bridged_otherwise and routed.operation.name not in own.operations
 
     async def _run(self, request: HttpRequest, routed: Routed, scope: Scope, request_id: str) -> HttpResponse:
         if routed.operation is None:
             raise unknown_operation(routed.service_name, request)
         own = self._own[routed.service_name]
-        operation = own.operations.get(routed.operation.name)
+        operation_name = routed.operation.name
+        operation = own.operations.get(operation_name)
         if operation is None:
-            raise unsupported_operation(routed.service_name, routed.operation.name)
+            raise unsupported_operation(routed.service_name, operation_name)
         members = routed.operation.parse(request, routed)
         now = self._clock()
+        agent = request.headers.get("user-agent", "")
+
+        def context(tx: Transaction) -> Context:
+            return Context(tx, scope, now, operation_name, agent)
+
         answer: Mapping[str, Any] | None
         pieces: Pieces | None = None
         match operation:
             case Read(run=run):
-                answer = await self._store.read(lambda tx: _built(run(Context(tx, scope, now), members)))
+                answer = await self._store.read(lambda tx: _built(run(context(tx), members)))
             case Write(run=run):
-                answer = await self._store.write(lambda tx: _built(run(Context(tx, scope, now), members)))
+                answer = await self._store.write(lambda tx: _built(run(context(tx), members)))
             case Act(run=act):
                 answer = _built(await act(own.ports, scope, now, members))
                 request_id = _own_request_id(answer) or request_id

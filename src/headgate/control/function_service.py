@@ -3,8 +3,9 @@
 import asyncio
 import logging
 import random
+from collections.abc import Coroutine
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from msgspec.structs import replace
 
@@ -177,9 +178,7 @@ class FunctionService:
     async def _begun(self, function: FunctionRef, drawn: _Drawn, invocation: Invocation) -> ResponseStream:
         """A call that runs on by itself, whoever reads its response; given once that has begun. Raises Throttled."""
         stream = ResponseStream()
-        task = asyncio.get_running_loop().create_task(self._streamed(function, drawn, invocation, stream))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._in_background(self._streamed(function, drawn, invocation, stream))
         await stream.begun
         return stream
 
@@ -243,9 +242,7 @@ class FunctionService:
             self._kept[key] = environments
         else:
             self._kept.pop(key, None)
-        task = asyncio.get_running_loop().create_task(self._keep_started(key, version))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._in_background(self._keep_started(key, version))
 
     def provisioned(self, version: FunctionVersion) -> Provisioned:
         return self._runtime.provisioned(spec_key(version))
@@ -261,11 +258,38 @@ class FunctionService:
             _log.exception("environments of %s cannot be kept started", key)
 
     def retire(self, version: FunctionVersion) -> None:
-        """A version was changed or deleted: its environments end."""
+        """A version was changed or deleted: its environments end.
+
+        Where it had any, what it was changed into is started now, lest the next call wait for that.
+        """
         key = spec_key(version)
         self._specs.pop(key, None)
         self._kept.pop(key, None)
-        self._runtime.retire(key)
+        if self._runtime.retire(key):
+            ref = FunctionRef(
+                account_id=version.account_id,
+                region=version.region,
+                name=version.function_name,
+                qualifier=version.version,
+            )
+            changed = self._directory.resolve(ref, 0.0)
+            if changed is not None:
+                self._in_background(self._prepare(changed))
+
+    async def _prepare(self, version: FunctionVersion) -> None:
+        try:
+            spec = await self._spec(version)
+            if spec_key(version) in self._specs:  # and not changed again meanwhile
+                await self._runtime.prepare(spec)
+        except Throttled:
+            return  # the server is stopping
+        except Exception:
+            _log.exception("%s cannot be started", version.function_arn)
+
+    def _in_background(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     async def _spec(self, version: FunctionVersion) -> FunctionSpec:
         """What the runtime is to run, with the code unpacked: at the first call of a version, and once."""

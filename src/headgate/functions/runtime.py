@@ -147,15 +147,18 @@ class FunctionRuntime:
         if spare is not None:
             self.end_parent(spare.parent, spare.home)
 
-    def retire(self, key: str) -> None:
-        """End a function version's environments: idle ones now, busy ones after their call.
+    def retire(self, key: str) -> bool:
+        """End a function version's environments: idle ones now, busy ones after their call. Whether it had any.
 
         A request that began before its route changed may still call it: that starts it anew, and it ends when idle.
         """
         function = self._functions.pop(key, None)
-        if function is not None:
-            self._retired.add(function)
-            function.retire()
+        if function is None:
+            return False
+        had_any = bool(function.environments)
+        self._retired.add(function)
+        function.retire()
+        return had_any
 
     async def close(self) -> None:
         """Let running calls finish, for `drain_s` at most, then end everything. No process and no folder is left."""

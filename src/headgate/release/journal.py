@@ -40,6 +40,7 @@ class Header(Value, frozen=True):
     is_open: bool  # there is still something to do, if only to tell of its end
     created_at: float
     summary: Mapping[str, object]
+    targets: tuple[str, ...] = ()  # what no other release may move while it is open
 
 
 class Journals(Protocol):

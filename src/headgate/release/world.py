@@ -2,6 +2,7 @@
 
 import threading
 from typing import Protocol
+from urllib.parse import quote
 
 from headgate.model.release import Notify
 from headgate.release.drivers.alias import AliasDriver
@@ -104,7 +105,8 @@ class Aws:
 
     def _clients_of(self, region: str) -> Clients:
         if region not in self._clients:
-            self._clients[region] = Clients(region, self._endpoint_url, self._started.account_id)
+            agent = f"headgate-release/{self._release.release} headgate-actor/{quote(self._started.actor, '')}"
+            self._clients[region] = Clients(region, self._endpoint_url, self._started.account_id, agent)
         return self._clients[region]
 
     def _new_source(self, region: str) -> Source:

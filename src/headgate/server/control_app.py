@@ -16,6 +16,7 @@ from headgate.dataplane.address import locate
 from headgate.dataplane.function_url.published import locate_url
 from headgate.model.call import BrokenOff, Call, HttpAnswer, Pieces, StreamedResponse
 from headgate.server import release_pages
+from headgate.server.deployment_pages import DeploymentPages
 from headgate.server.http1_refusal import DEFECT, body_too_large, new_request_id, refusal_response
 from headgate.server.http1_target import BadTarget, host_name
 from headgate.server.http_limits import HttpLimits
@@ -69,6 +70,7 @@ class ControlApp:
         port: int,
         metrics: MetricsPages,
         releases: ReleasePages,
+        deployments: DeploymentPages,
     ) -> None:
         self._dispatcher = dispatcher
         self._gateway = gateway
@@ -76,6 +78,7 @@ class ControlApp:
         self._port = str(port)
         self._metrics = metrics
         self._releases = releases
+        self._deployments = deployments
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -96,7 +99,9 @@ class ControlApp:
             await _send(send, status, [_JSON], orjson.dumps(answer))
             return
         if path.startswith("/_headgate/"):
-            status, answer = await self._own_page(scope["method"], path, scope["query_string"].decode("latin-1"))
+            request = _request(scope, path, body)
+            page = await self._deployments.answer(request)
+            status, answer = page or await self._own_page(request.method, path, request.query)
             await _send(send, status, [_JSON], orjson.dumps(answer))
             return
         call = _call(scope, path, body, self._port)
@@ -110,14 +115,7 @@ class ControlApp:
         if path == "/metrics" and scope["method"] in {"GET", "HEAD"}:
             await _send(send, 200, [(b"content-type", CONTENT_TYPE)], await self._metrics.prometheus())
             return
-        request = HttpRequest(
-            method=scope["method"],
-            path=path,
-            query=scope["query_string"].decode("latin-1"),
-            headers={name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]},
-            body=body,
-        )
-        reply = await self._dispatcher.answer(request)
+        reply = await self._dispatcher.answer(_request(scope, path, body))
         headers = [(name.encode("latin-1"), value.encode("utf-8")) for name, value in reply.headers]
         if reply.pieces is not None:
             await _send_pieces(send, reply.status, headers, reply.pieces)
@@ -147,7 +145,7 @@ class ControlApp:
             return
         await _send(send, 200, [(b"content-type", b"application/zip")], code)
 
-    async def _own_page(self, method: str, path: str, query: str) -> tuple[int, dict[str, object]]:
+    async def _own_page(self, method: str, path: str, query: str) -> tuple[int, Mapping[str, object]]:
         match method, path:
             case "GET", "/_headgate/logs":
                 return await self._logs(dict(parse_qsl(query)))
@@ -180,6 +178,16 @@ class ControlApp:
             return 400, {"message": f"/_headgate/logs is asked with {wanted}; it was asked with {dict(asked)}"}
         found = await self._server.log_tail.follow(group, int(after) if after else None, float(wait_s))
         return 200, {"lines": list(found.lines), "next": found.next}
+
+
+def _request(scope: Message, path: str, body: bytes) -> HttpRequest:
+    return HttpRequest(
+        method=scope["method"],
+        path=path,
+        query=scope["query_string"].decode("latin-1"),
+        headers={name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]},
+        body=body,
+    )
 
 
 def _call(scope: Message, path: str, body: bytes, port: str) -> Call | None:

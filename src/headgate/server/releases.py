@@ -1,11 +1,13 @@
 """This server's releases: their state file, the pages that speak of them, and the process that drives them."""
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import Final
 
+from headgate.model.scope import Scope
 from headgate.release.events import SELF
 from headgate.release.holder import has_ended
-from headgate.release.service import ReleaseService
+from headgate.release.service import ReleaseService, stage_target
 from headgate.server.release_pages import ReleasePages
 from headgate.server.release_worker import ReleaseWorker
 from headgate.store.release_store import ReleaseStore
@@ -16,9 +18,8 @@ class ServerReleases:
         """`commands`: whether they may run commands. Raises StateFileError."""
         self._store = ReleaseStore(state, has_ended=has_ended)
         self._worker = ReleaseWorker(state, endpoint_url, self._has_open)
-        self.pages: Final = ReleasePages(
-            ReleaseService(self._store), self._worker.poke, endpoint_url=SELF, commands=commands
-        )
+        self._service = ReleaseService(self._store)
+        self.pages: Final = ReleasePages(self._service, self._worker.poke, endpoint_url=SELF, commands=commands)
 
     def __repr__(self) -> str:
         return f"<ServerReleases {self._worker}>"
@@ -26,6 +27,10 @@ class ServerReleases:
     def start(self) -> None:
         """Go on with what a stop or a crash has left, now that its own requests are answered."""
         self._worker.poke()
+
+    def open_on(self, scope: Scope, apis: Collection[str], stage: str) -> str | None:
+        """The release on its way on a stage of an API, by any of its names. It blocks for the state file."""
+        return self._service.open_on(scope.account_id, {stage_target(scope.region, api, stage) for api in apis})
 
     async def close(self) -> None:
         await self._worker.close()

@@ -18,6 +18,7 @@ from headgate.model.layer import Layer, LayerPolicy, LayerVersion
 from headgate.model.provisioned import ProvisionedConcurrency
 from headgate.model.rest_api import Resource, RestApi
 from headgate.model.stage import Stage
+from headgate.model.stage_history import StageHistory, StageMove
 from headgate.model.value import Value
 from headgate.store.alarm_journal import AlarmJournal
 
@@ -31,6 +32,8 @@ KINDS: Final[dict[type[Value], str]] = {
     Deployment: "deployment",  # API id, deployment id
     Definition: "definition",  # API id, deployment id
     Stage: "stage",  # API id, stage name
+    StageHistory: "stage_history",  # API id, stage name
+    StageMove: "stage_move",  # API id, stage name, number with ten digits
     FunctionRecord: "function",  # account id, region, name
     FunctionVersion: "function_version",  # account id, region, name, version
     Alias: "alias",  # account id, region, function name, alias name

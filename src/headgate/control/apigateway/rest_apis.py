@@ -23,6 +23,7 @@ from headgate.model.errors import ApiError
 from headgate.model.ids import new_rest_api_id, new_root_resource_id
 from headgate.model.rest_api import EndpointConfiguration, Resource, RestApi
 from headgate.model.stage import Stage
+from headgate.model.stage_history import StageHistory, StageMove
 from headgate.wire.paging import page
 from headgate.wire.patch import Patch, PatchTable, apply
 
@@ -86,7 +87,7 @@ def update_rest_api(context: Context, request: "shapes.UpdateRestApiRequest") ->
 
 def delete_rest_api(context: Context, request: "shapes.DeleteRestApiRequest") -> None:
     api = find_api(context, request["restApiId"])
-    for kind in (Stage, Deployment, Definition, Resource):
+    for kind in (Stage, StageHistory, StageMove, Deployment, Definition, Resource):
         context.tx.delete_all(kind, api.id)
     context.tx.delete(RestApi, api.account_id, api.region, api.id)
 

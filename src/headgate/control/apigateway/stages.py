@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from headgate.control.apigateway.errors import bad_request, conflict
 from headgate.control.apigateway.lookup import find_api, find_stage
 from headgate.control.apigateway.rest_apis import check_tags
+from headgate.control.apigateway.stage_history import record
 from headgate.control.context import Context
 from headgate.model.deployment import Deployment
 from headgate.model.ids import DeploymentId, StageName
@@ -79,6 +80,7 @@ def get_stages(context: Context, request: "shapes.GetStagesRequest") -> Mapping[
 def delete_stage(context: Context, request: "shapes.DeleteStageRequest") -> None:
     stage = find_stage(context, request["restApiId"], request["stageName"])
     context.tx.delete(Stage, stage.rest_api_id, stage.stage_name)
+    record(context, stage, None)
 
 
 def new_stage(context: Context, api: RestApi, settings: StageSettings) -> Stage:
@@ -110,8 +112,9 @@ def new_stage(context: Context, api: RestApi, settings: StageSettings) -> Stage:
 
 
 def put_stage(context: Context, stage: Stage) -> None:
-    """Store a stage as changed now."""
+    """Store a stage as changed now, and what that changes in its history."""
     changed = replace(stage, last_updated_date=float(int(context.now)))
+    record(context, context.tx.get(Stage, stage.rest_api_id, stage.stage_name), changed)
     context.tx.put(changed, stage.rest_api_id, stage.stage_name)
 
 

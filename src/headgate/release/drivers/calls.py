@@ -33,10 +33,12 @@ _TRY_AGAIN: Final = frozenset({
 class Clients:
     """Clients of one region, made when they are first wanted. `endpoint_url` is "" for AWS."""
 
-    def __init__(self, region: str, endpoint_url: str = "", account_id: str = "") -> None:
+    def __init__(self, region: str, endpoint_url: str = "", account_id: str = "", user_agent: str = "") -> None:
+        """`user_agent` stands behind the SDK's own, for histories and trails."""
         self.region: Final = region
         self.endpoint_url: Final = endpoint_url.rstrip("/")
         self._account_id = account_id
+        self._user_agent = user_agent
         self._made: dict[str, Any] = {}
         self._making = threading.Lock()
         self._health: dict[str, Any] | None = None  # of a Headgate; {} of what is none
@@ -60,6 +62,7 @@ class Clients:
                     region_name=self.region,
                     endpoint_url=self.endpoint_url or None,
                     config=Config(
+                        user_agent_extra=self._user_agent,
                         connect_timeout=5,
                         read_timeout=read_timeout_s,
                         retries={"mode": "standard", "total_max_attempts": attempts},
