@@ -6,9 +6,10 @@ import statistics
 import sys
 import time
 import urllib.request
+from typing import Final
 
 from bench import metrics
-from bench.load import BACKEND_PORT, PROXY, STATIC, Load, missing_tools, nginx, resident_mib, wrk
+from bench.load import BACKEND_PORT, PROXY, STATIC, Load, missing_tools, nginx, processor_s, resident_mib, wrk
 from bench.report import BUDGET_BARE_PER_S, LOAD_CORE, OUT, ROUNDS, SERVER_CORE, Report, median, yardstick
 from bench.target import headgate
 
@@ -33,6 +34,48 @@ def http_proxy(report: Report, seconds: int) -> None:
     report.add("nginx proxy_pass, one core", str(nginx_s), "", reached=nginx_s.failed == 0)
     report.add("HTTP_PROXY, one core", str(mine), "", reached=mine.failed == 0)
     report.add("HTTP_PROXY / nginx", f"{ratio:.2f}", ">= 0.30", reached=ratio >= 0.30)
+
+
+_TRACED: Final = "traced"
+
+
+def observed_proxy(report: Report, seconds: int) -> None:
+    """What metrics of methods, logs and traces cost: APIs of one server take turns, all of it on one core.
+
+    By the processor's time a request, the writing of its lines included: on a core that is full a rate is one over
+    that, and other work of the machine does not count.
+    """
+    spent_us: dict[str, list[float]] = {"": [], "ERROR": [], "INFO": [], _TRACED: []}
+    failed = 0
+    with nginx(BACKEND_PORT, STATIC, LOAD_CORE), headgate(SERVER_CORE) as target:
+        urls = {level: target.http_proxy(f"http://127.0.0.1:{BACKEND_PORT}/") for level in spent_us}
+        for level, url in urls.items():
+            if level == _TRACED:
+                target.trace(url)
+            elif level:
+                target.observe(url, level=level)
+            wrk(url, connections=32, seconds=1, core=LOAD_CORE)
+        for _ in range(2 * ROUNDS):
+            for level, url in urls.items():
+                target.write_logs()
+                before_s = processor_s(target.pid)
+                load = wrk(url, connections=32, seconds=max(1, seconds // 2), core=LOAD_CORE)
+                target.write_logs()
+                spent_us[level].append((processor_s(target.pid) - before_s) / load.requests * 1e6)
+                failed += load.failed
+    without_us, *others = (statistics.median(each) for each in spent_us.values())
+    report.add("HTTP_PROXY without logs", f"{without_us:.0f} us of a core a request", "", reached=failed == 0)
+    for level, with_us in zip(("ERROR", "INFO", _TRACED), others, strict=True):
+        ratio, wanted = without_us / with_us, 0.8 if level == "ERROR" else 0.0
+        what = f"the same with method metrics, access log, {level} log"
+        if level == _TRACED:
+            what = "the same, traced by the default rule (5 %)"
+        report.add(
+            what,
+            f"{with_us:.0f} us: {ratio:.2f} of the rate",
+            f">= {wanted} of it" if wanted else "",
+            reached=ratio >= wanted,
+        )
 
 
 def lambda_proxy(report: Report, seconds: int, bare: Load) -> None:
@@ -90,6 +133,7 @@ def main() -> int:
             print(f"{', '.join(missing)} not installed: apt-get install nginx-light util-linux, for the comparison")
         else:
             http_proxy(report, seconds)
+            observed_proxy(report, seconds)
     OUT.mkdir(exist_ok=True)
     (OUT / "report.md").write_text(report.markdown())
     return 0

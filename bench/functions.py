@@ -14,7 +14,7 @@ import uvloop
 
 from bench import peers
 from bench.function_runtime import NoLogs, a_spec
-from bench.load import Load, missing_tools, resident_mib, wrk
+from bench.load import Load, missing_tools, resident_mib, wait_for, wrk
 from bench.report import OUT, Report, median, yardstick
 from bench.target import headgate
 from headgate.functions.isolation import choose
@@ -132,6 +132,7 @@ def beside_peers(report: Report, seconds: int) -> None:
 
 
 def _loaded(url: str, seconds: int) -> Load:
+    wait_for(url, 60.0)  # the first call starts the function
     wrk(url, connections=16, seconds=2)
     return wrk(url, connections=16, seconds=seconds)
 

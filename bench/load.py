@@ -21,6 +21,7 @@ class Load(msgspec.Struct, frozen=True):
     per_s: float
     p50_ms: float
     p99_ms: float
+    requests: int
     failed: int  # answers other than 2xx and 3xx, and socket errors
 
     def __str__(self) -> str:
@@ -36,7 +37,13 @@ def wrk(url: str, *, connections: int, seconds: int, core: int | None = None) ->
     failed = sum(int(number) for number in re.findall(r"Non-2xx or 3xx responses: (\d+)", said))
     errors = re.search(r"Socket errors: connect (\d+), read (\d+), write (\d+), timeout (\d+)", said)
     failed += sum(int(number) for number in errors.groups()) if errors else 0
-    return Load(_number(r"Requests/sec:\s+([\d.]+)", said), _latency("50%", said), _latency("99%", said), failed)
+    return Load(
+        _number(r"Requests/sec:\s+([\d.]+)", said),
+        _latency("50%", said),
+        _latency("99%", said),
+        int(_number(r"(\d+) requests in", said)),
+        failed,
+    )
 
 
 def missing_tools() -> list[str]:
@@ -99,6 +106,12 @@ def resident_mib(pid: int) -> float:
     """Resident memory of one process."""
     pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE") / 1024**2
+
+
+def processor_s(pid: int) -> float:
+    """Processor time that one process has used, of all its threads."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _number(pattern: str, text: str) -> float:

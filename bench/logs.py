@@ -1,7 +1,7 @@
 """Log lines into the store, in process: `python -m bench.logs`.
 
-Two figures: how many lines a second go in when they come as fast as they can, and what share of a core 20,000 lines a
-second take, all threads counted.
+How many lines a second go in when they come as fast as they can; what share of a core 20,000 lines a second take, all
+threads counted; and how much longer the event loop's work takes meanwhile. `taskset -c 0` puts all of it on one core.
 """
 
 import asyncio
@@ -65,6 +65,34 @@ async def paced(folder: Path) -> tuple[float, int, float]:
     return share, dropped, latest_s
 
 
+async def slowed(folder: Path) -> float:
+    """How much longer a fixed piece of the event loop's work takes while lines come at the wanted rate: a ratio."""
+    store = LogStore(folder / "slowed.db")
+    buffer = LogBuffer(store, GatheredMetrics(time.time))
+    buffer.start()
+    turns = 200  # a second
+    took_s = {0: 0.0, WANTED_PER_S // turns: 0.0}
+    for _ in range(SECONDS):
+        for lines in took_s:
+            began = time.perf_counter()
+            for turn in range(turns):
+                await asyncio.sleep(max(0.0, began + turn / turns - time.perf_counter()))
+                _write(buffer, lines)
+                at = time.perf_counter()
+                _work()
+                took_s[lines] += time.perf_counter() - at
+            await buffer.flush()
+    await buffer.close()
+    store.close()
+    without_s, with_s = took_s.values()
+    return with_s / without_s
+
+
+def _work() -> int:
+    """About as long as a request or two."""
+    return sum(number for number in range(2_000))
+
+
 def main() -> None:
     with tempfile.TemporaryDirectory(prefix="headgate-bench-") as folder:
         print(f"flat out: {uvloop.run(flat_out(Path(folder))):,.0f} lines a second")
@@ -73,6 +101,7 @@ def main() -> None:
             f"at {WANTED_PER_S:,} lines a second: {share * 100:.0f} % of a core, {dropped} dropped, "
             f"the loop late by {late_s * 1000:.1f} ms at most"
         )
+        print(f"meanwhile the loop's own work takes {uvloop.run(slowed(Path(folder))):.2f} times as long")
 
 
 if __name__ == "__main__":

@@ -5,6 +5,8 @@ import sys
 from pathlib import Path
 from typing import Final
 
+from msgspec.structs import replace
+
 from bench.load import Load, pinned, wait_for, wrk
 
 OUT: Final = Path(__file__).parent / "out"
@@ -54,4 +56,4 @@ def median(runs: list[Load]) -> Load:
     """The run with the median rate; failures of all are counted."""
     ordered = sorted(runs, key=lambda run: run.per_s)
     chosen = ordered[len(ordered) // 2]
-    return Load(chosen.per_s, chosen.p50_ms, chosen.p99_ms, sum(run.failed for run in runs))
+    return replace(chosen, failed=sum(run.failed for run in runs))

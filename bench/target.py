@@ -16,6 +16,12 @@ import boto3
 from bench.load import pinned, wait_for
 
 ROLE: Final = "arn:aws:iam::000000000000:role/bench"
+ACCESS_FORMAT: Final = (
+    '{"requestId":"$context.requestId","ip":"$context.identity.sourceIp","requestTime":"$context.requestTime",'
+    '"httpMethod":"$context.httpMethod","resourcePath":"$context.resourcePath","status":"$context.status",'
+    '"protocol":"$context.protocol","responseLength":"$context.responseLength",'
+    '"integrationStatus":"$context.integrationStatus","responseLatency":"$context.responseLatency"}'
+)
 HANDLER: Final = (Path(__file__).parent.parent / "examples" / "orders" / "blue.py").read_text()
 
 
@@ -27,11 +33,38 @@ class Target:
         self._gateway = gateway
         session = boto3.Session(region_name="us-east-1", aws_access_key_id="bench", aws_secret_access_key="bench")
         self._apis: Any = session.client("apigateway", endpoint_url=control)
+        self._traces: Any = session.client("xray", endpoint_url=control)
+        self._logs: Any = session.client("logs", endpoint_url=control)
         self._functions: Any = session.client("lambda", endpoint_url=control)
 
     def http_proxy(self, uri: str) -> str:
         """The URL of a new API that passes on to `uri`."""
         return self._api("proxy", type="HTTP_PROXY", integrationHttpMethod="GET", uri=uri)
+
+    def observe(self, url: str, *, level: str) -> None:
+        """Metrics of the methods, an access log and an execution log at this level, for an API by its URL."""
+        group = "arn:aws:logs:us-east-1:000000000000:log-group:access"
+        patches = {
+            "/accessLogSettings/destinationArn": group,
+            "/accessLogSettings/format": ACCESS_FORMAT,
+            "/*/*/metrics/enabled": "true",
+            "/*/*/logging/loglevel": level,
+        }
+        self._apis.update_stage(
+            restApiId=url.split("/")[5],
+            stageName="bench",
+            patchOperations=[{"op": "replace", "path": path, "value": value} for path, value in patches.items()],
+        )
+
+    def trace(self, url: str) -> None:
+        """X-Ray by the default rule, for an API by its URL."""
+        patch = {"op": "replace", "path": "/tracingEnabled", "value": "true"}
+        self._apis.update_stage(restApiId=url.split("/")[5], stageName="bench", patchOperations=[patch])
+
+    def write_logs(self) -> None:
+        """Wait until what was logged and traced is written."""
+        self._logs.filter_log_events(logGroupName="access", limit=1)
+        self._traces.batch_get_traces(TraceIds=[])
 
     def lambda_proxy(self, name: str, source: str = HANDLER, runtime: str = "python3.13") -> str:
         """The URL of a new API over a new function, with the demo's handler."""

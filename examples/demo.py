@@ -1,12 +1,14 @@
-"""A live canary in under a minute: blue in production, green at 10, 50 and 100 %, promoted, rolled back.
+"""A canary by hand, then two releases that decide on evidence: a good one is promoted, a bad one rolled back.
 
-Everything goes through boto3 and plain HTTP, as it would against AWS. The exit status is 0 only if every share that was
-observed is the share that was asked for.
+Everything goes through boto3, plain HTTP and the command, as it would against AWS. The exit status is 0 only if every
+share that was observed is the share that was asked for, both releases ended as they should, and no request failed but
+the bad release's own.
 """
 
 import http.client
 import io
 import math
+import os
 import shutil
 import signal
 import socket
@@ -14,6 +16,7 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.request
 import zipfile
 from collections import Counter
 from pathlib import Path
@@ -126,7 +129,7 @@ class Demo:
         return f"{self._gateway}/_aws/execute-api/{self.api_id}/production/orders"
 
     def run(self) -> None:
-        self._say("Making two functions and an API")
+        self._say("A canary by hand: two functions and an API")
         arns = {color: self._function(color) for color in ("blue", "green")}
         first = self._deploy(arns)
         traffic = Traffic(self.url)
@@ -145,24 +148,45 @@ class Demo:
         traffic.stop()
 
     def _function(self, color: str) -> str:
-        code = io.BytesIO()
-        with zipfile.ZipFile(code, "w") as archive:
-            archive.write(HERE / "orders" / f"{color}.py", "orders.py")
         created = self._functions.create_function(
             FunctionName=f"orders-{color}",
             Runtime="python3.13",
             Role=ROLE,
             Handler="orders.handle",
-            Code={"ZipFile": code.getvalue()},
+            Code={"ZipFile": zip_of(color)},
         )
+        self._allow(f"orders-{color}")
+        arn: str = created["FunctionArn"]
+        return arn
+
+    def _allow(self, function: str, **qualifier: str) -> None:
         self._functions.add_permission(
-            FunctionName=f"orders-{color}",
+            FunctionName=function,
             StatementId="gateway",
             Action="lambda:InvokeFunction",
             Principal="apigateway.amazonaws.com",
+            **qualifier,
         )
-        arn: str = created["FunctionArn"]
-        return arn
+
+    def shop(self) -> str:
+        """An API that calls the function `orders` by its alias `live`; where its stage answers."""
+        created = self._functions.create_function(
+            FunctionName="orders",
+            Runtime="python3.13",
+            Role=ROLE,
+            Handler="orders.handle",
+            Code={"ZipFile": zip_of("blue")},
+            Publish=True,
+        )
+        self._functions.create_alias(FunctionName="orders", Name="live", FunctionVersion=created["Version"])
+        self._allow("orders", Qualifier="live")
+        shop = self._apis.create_rest_api(name="shop")
+        where = {"restApiId": shop["id"], "resourceId": shop["rootResourceId"], "httpMethod": "GET"}
+        self._apis.put_method(**where, authorizationType="NONE")
+        arn = created["FunctionArn"].removesuffix(f":{created['Version']}")
+        self._apis.put_integration(**where, **_proxy(f"{arn}:live"))
+        self._apis.create_deployment(restApiId=shop["id"], stageName="production")
+        return f"{self._gateway}/_aws/execute-api/{shop['id']}/production/"
 
     def _deploy(self, arns: dict[str, str]) -> str:
         api = self._apis.create_rest_api(name="orders")
@@ -197,9 +221,7 @@ class Demo:
             restApiId=self.api_id,
             resourceId=self._resource,
             httpMethod="GET",
-            type="AWS_PROXY",
-            integrationHttpMethod="POST",
-            uri=f"arn:aws:apigateway:us-east-1:lambda:path/2015-03-31/functions/{function_arn}/invocations",
+            **_proxy(function_arn),
         )
 
     def _patch(self, *operations: tuple[str, str, str]) -> None:
@@ -236,6 +258,65 @@ class Demo:
 
     def _say(self, text: str) -> None:
         self._console.print(f"[bold]>[/] {text}")
+
+
+def _proxy(function_arn: str) -> dict[str, str]:
+    return {
+        "type": "AWS_PROXY",
+        "integrationHttpMethod": "POST",
+        "uri": f"arn:aws:apigateway:us-east-1:lambda:path/2015-03-31/functions/{function_arn}/invocations",
+    }
+
+
+class Releases:
+    """A second API, whose function moves with its side; releases of it by `headgate release`."""
+
+    def __init__(self, console: Console, demo: Demo, endpoint: str) -> None:
+        self._console = console
+        self._demo = demo
+        self._environment = {**os.environ, "AWS_ENDPOINT_URL": endpoint, "AWS_DEFAULT_REGION": "us-east-1"}
+        self.failures: list[str] = []
+
+    def run(self) -> None:
+        url = self._demo.shop()
+        traffic = Traffic(url)
+        phase = Phase("releases", 0.0)
+        traffic.begin(phase)
+        traffic.start()
+        self._release("green", "A good release, by the file examples/orders/release-green.yaml", status=0)
+        self._release("red", "A release that fails for one request in six", status=1)
+        traffic.stop()
+        others = set(phase.seen) - {"blue", "green", "red"}
+        if others:
+            self.failures.append(f"requests failed: {[(each, phase.seen[each]) for each in others]}")
+        if _version(url) != "green":
+            self.failures.append(f"the stage serves {_version(url)} in the end, not green")
+        self._console.print(
+            f"{phase.total} requests meanwhile: {phase.seen['blue']} blue, {phase.seen['green']} green, "
+            f"{phase.seen['red']} red, {sum(phase.seen[each] for each in others)} failed by the gateway"
+        )
+
+    def _release(self, color: str, title: str, status: int) -> None:
+        self._console.print(f"[bold]>[/] {title}")
+        name = f"release-{color}.yaml"
+        (DATA / name).write_bytes((HERE / "orders" / name).read_bytes())
+        (DATA / f"{color}.zip").write_bytes(zip_of(color))
+        command = [sys.executable, "-m", "headgate", "release", "start", str(DATA / name), "--watch"]
+        ended = subprocess.run(command, env=self._environment, check=False).returncode
+        if ended != status:
+            self.failures.append(f"the release {color} ended with status {ended}, not {status}")
+
+
+def zip_of(color: str) -> bytes:
+    code = io.BytesIO()
+    with zipfile.ZipFile(code, "w") as archive:
+        archive.write(HERE / "orders" / f"{color}.py", "orders.py")
+    return code.getvalue()
+
+
+def _version(url: str) -> str:
+    with urllib.request.urlopen(url, timeout=10) as answer:
+        return str(answer.headers["X-Version"])
 
 
 def _bar(phase: Phase, width: int) -> Text:
@@ -298,6 +379,8 @@ def main() -> int:
     try:
         demo = Demo(console, endpoint, gateway)
         demo.run()
+        releases = Releases(console, demo, endpoint)
+        releases.run()
     finally:
         server.send_signal(signal.SIGTERM)
         server.wait(timeout=60)
@@ -311,18 +394,24 @@ def main() -> int:
         failed = sum(phase.total - phase.seen["blue"] - phase.seen["green"] for phase in demo.phases)
         console.print(
             f"[bold green]Every share was what it should be[/]: {len(demo.phases)} phases of {REQUESTS} requests, "
-            f"{failed} failed, {time.monotonic() - began:.0f} s."
+            f"{failed} failed."
         )
-    console.print("The API is in .headgate/demo. To go on with it:", highlight=False)
+    for failure in releases.failures:
+        console.print(f"[red]{failure}")
+    if not releases.failures:
+        console.print("[bold green]Both releases ended as the evidence says[/]: green promoted, red rolled back.")
+    console.print(f"{time.monotonic() - began:.0f} s.")
+    console.print("The APIs are in .headgate/demo. To go on with it:", highlight=False)
     for line in (
         f".venv/bin/headgate up --data {DATA}",
         f"curl http://127.0.0.1:8080/_aws/execute-api/{demo.api_id}/production/orders",
         "export AWS_ENDPOINT_URL=http://127.0.0.1:4566 AWS_DEFAULT_REGION=us-east-1",
         "export AWS_ACCESS_KEY_ID=demo AWS_SECRET_ACCESS_KEY=demo",
         f".venv/bin/aws apigateway get-stage --rest-api-id {demo.api_id} --stage-name production",
+        ".venv/bin/headgate release history orders-red",
     ):
         console.print(f"  {line}", highlight=False, soft_wrap=True)
-    return 1 if wrong else 0
+    return 1 if wrong or releases.failures else 0
 
 
 if __name__ == "__main__":

@@ -24,6 +24,7 @@ TYPED: Final = {
     "lambda": "lambda_",
     "logs": "logs",
     "sts": "sts",
+    "xray": "xray",
 }  # service -> module of its shapes
 WIRE: Final = Path(__file__).resolve().parents[1] / "src" / "headgate" / "wire"
 

@@ -302,7 +302,7 @@ def _row(scenario: Scenario, runs: int) -> str:
 
 
 def _job(number: int) -> str:
-    scenario, runs = SCENARIOS[number], int(os.environ.get("RUNS", "2000"))
+    scenario, runs = SCENARIOS[number], int(os.environ.get("RUNS", "1000"))
     return _row(scenario, runs if scenario.is_good else max(1, runs // 4))
 
 

@@ -9,6 +9,7 @@ import gc
 import logging
 import os
 import random
+import secrets
 import shutil
 import signal
 import socket
@@ -25,11 +26,12 @@ from typing import Any, Final
 import uvicorn
 
 from headgate import __version__
-from headgate.control import apigateway, cloudwatch, lambda_, logs, sts
+from headgate.control import apigateway, cloudwatch, lambda_, logs, sts, xray
 from headgate.control.cloudwatch.alarms import Alarms
 from headgate.control.code_links import CodeLinks
 from headgate.control.dispatch import Dispatcher, OwnService
 from headgate.control.function_service import FunctionService
+from headgate.control.function_traces import FunctionTracer
 from headgate.control.lambda_.event_queue import EventLimits, EventQueue
 from headgate.control.lambda_.ports import Invoked, Streamed
 from headgate.control.old_code import COLLECT_EVERY_S, delete_old_code, discard_old_folders
@@ -37,6 +39,7 @@ from headgate.control.polling.poller import Functions as PollerFunctions
 from headgate.control.polling.poller import Pace
 from headgate.control.polling.pollers import Pollers
 from headgate.control.publishing import Publisher
+from headgate.dataplane.compile_witness import Telling
 from headgate.dataplane.function_url.published import FunctionUrls
 from headgate.dataplane.mirror import Mirrors
 from headgate.dataplane.observation import Meters
@@ -66,6 +69,7 @@ from headgate.server.http_limits import HttpLimits
 from headgate.server.listener import GatewayServer
 from headgate.server.metrics_pages import MetricsPages
 from headgate.server.releases import ServerReleases
+from headgate.server.traces import TracePart
 from headgate.settings import Settings
 from headgate.store.folder import DataFolder, DataFolderError
 from headgate.store.key import find_key
@@ -77,10 +81,10 @@ from headgate.store.release_store import StateFileError
 from headgate.store.sealing import Sealed
 from headgate.store.sqlite import SqliteStore
 from headgate.telemetry import function_metrics, gateway_metrics
+from headgate.telemetry.database_file import DatabaseFileError
 from headgate.telemetry.exposition import Totals
 from headgate.telemetry.insights.queries import Queries
 from headgate.telemetry.log_buffer import LogBuffer
-from headgate.telemetry.log_database import LogDatabaseError
 from headgate.telemetry.log_deliveries import Deliveries
 from headgate.telemetry.log_filters import Observed
 from headgate.telemetry.log_store import Busy, LogBounds, LogStore
@@ -174,6 +178,10 @@ class Server:
         self._metric_sink = GatheredMetrics(time.time)
         self._start_logs()
         self.log_tail = LogTail(self._log_buffer)
+        try:
+            await self._traces.start(settings.xray_port)
+        except OSError as error:
+            raise StartError(f"cannot listen on UDP port {settings.xray_port}: {error.strerror or error}") from error
         self._runtime = FunctionRuntime(
             work_dir=place / "run",
             logs=self.log_tail,
@@ -181,6 +189,7 @@ class Server:
                 max_environments=settings.max_environments, drain_s=min(settings.drain_s, _LEFT_CALLS_S)
             ),
             endpoint_url=_url(settings.host, self.port),
+            xray_address=f"127.0.0.1:{self._traces.daemon_port}",
             runtimes=Runtimes(settings.interpreters, isolated),
             isolation=isolated,
         )
@@ -191,6 +200,7 @@ class Server:
             lambda sha256: self._store.read(lambda tx: tx.get_blob(sha256)),
             self._function_meters,
         )
+        self._function_service.tracer = FunctionTracer(self._traces.own)
         self._totals = Totals()
         try:
             self._metrics = MetricStore(
@@ -202,6 +212,8 @@ class Server:
             raise StartError(f"{self._root / METRICS_DATABASE} has {error}") from error
         self._http = HttpPools()
         self._endpoint_http = HttpPools(PoolLimits(body_bytes=_ENDPOINT_ANSWER_BYTES))
+        if settings.otlp_endpoint:
+            self._traces.export_to(settings.otlp_endpoint, self._endpoint_http)
         self._bridge = MotoBridge(settings.endpoints, EndpointForwarder(self._endpoint_http))
         self._pollers = Pollers(
             partial(call_aws, self._bridge),
@@ -271,6 +283,7 @@ class Server:
         await self._mirrors.close()
         await self._events.stop(left_s)
         await self._runtime.close()
+        await self._traces.close()
         self._http.close()
         self._endpoint_http.close()
         await self._close_logs()
@@ -306,6 +319,7 @@ class Server:
         self._events.clear()
         await self._log_buffer.flush()
         await self._log_store.clear()
+        await self._traces.clear()
         await self._bridge.reset()
         await self._metrics.clear()
 
@@ -323,6 +337,8 @@ class Server:
         return {
             "headgate_revision": self.revision,
             "headgate_gateway_connections": self._gateway.connections,
+            "headgate_log_events_dropped": self._log_buffer.dropped,
+            **self._traces.gauges,
             "headgate_metric_points_lost": self._metrics.lost + self._metric_sink.lost,
             "process_resident_memory_bytes": pages * os.sysconf("SC_PAGE_SIZE"),
             "process_start_time_seconds": self._started_at,
@@ -340,10 +356,20 @@ class Server:
             self._log_store = LogStore(
                 self._root / "logs.db", bounds=bounds, durable=not settings.ephemeral, observed=self._observe_logs
             )
-        except LogDatabaseError as error:
+        except DatabaseFileError as error:
             raise StartError(str(error)) from error
         self._log_buffer = LogBuffer(self._log_store, self._metric_sink)
         self._log_buffer.start()
+        try:
+            self._traces = TracePart(
+                self._root,
+                max_bytes=settings.trace_max_mib * _MIB,
+                durable=not settings.ephemeral,
+                account_id=settings.account_id,
+            )
+        except DatabaseFileError as error:
+            raise StartError(str(error)) from error
+        self._publisher.telling = Telling(self._log_buffer, secrets.token_hex(16), self._traces.own)
         self._log_deliveries = Deliveries(self._deliver_logs)
         self._log_queries = Queries(self._log_store.database)
 
@@ -401,7 +427,7 @@ class Server:
     async def _start_control(self) -> None:
         self._start_releases()
         dispatcher = Dispatcher(
-            services=load(("apigateway", "lambda", "cloudwatch", "logs", "sts")),
+            services=load(("apigateway", "lambda", "cloudwatch", "logs", "xray", "sts")),
             own={
                 "apigateway": OwnService(apigateway.OPERATIONS),
                 "lambda": OwnService(
@@ -426,6 +452,7 @@ class Server:
                     logs.OPERATIONS,
                     ports=_LogsPorts(self._log_store, self._log_buffer, self._log_queries, self._directory),
                 ),
+                "xray": OwnService(xray.OPERATIONS, ports=self._traces.ports),
                 "sts": OwnService(sts.OPERATIONS, bridged_otherwise=True),
             },
             store=self._store,

@@ -95,7 +95,7 @@ class Releases:
         match controller.rollout.phase:
             case Phase.PROMOTED:
                 return EXIT_PROMOTED
-            case Phase.ROLLED_BACK:
+            case Phase.ROLLED_BACK | Phase.ABANDONED:
                 return EXIT_ROLLED_BACK
             case _:
                 return EXIT_INTERRUPTED if stopping.is_set() else EXIT_WAITING

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from headgate.model.value import Value
 
-OWN_SERVICES: Final = ("apigateway", "lambda", "logs", "monitoring")
+OWN_SERVICES: Final = ("apigateway", "lambda", "logs", "monitoring", "xray")
 
 
 class SettingsError(Exception):
@@ -39,6 +39,9 @@ class Settings(Value, frozen=True):
     key_file: Path | None = None  # holds such a key; without either it is `key` in the data folder
     function_url_key: str = ""  # "{access key}:{secret key}" that signs for function URLs of type AWS_IAM; "" for none
     log_max_mib: int = 1024  # MiB of log events; beyond it the oldest of all groups are deleted
+    trace_max_mib: int = 256  # MiB of traces; beyond it the oldest are deleted
+    xray_port: int = 0  # UDP, on 127.0.0.1, of what functions find at AWS_XRAY_DAEMON_ADDRESS; 0 picks a free one
+    otlp_endpoint: str = ""  # an OpenTelemetry collector's URL, without /v1/traces; "" exports nothing
     release_commands: bool = False  # whether releases that this server runs may run commands (gates, migrations)
     endpoints: Mapping[str, str] = {}  # other services' endpoints, by signing name
     interpreters: Mapping[str, str] = {}  # programs that run functions, by runtime
@@ -87,7 +90,7 @@ def _checked(values: Mapping[str, Any]) -> Settings:
     read: dict[str, Any] = {}
     for name, value in values.items():
         match name:
-            case "port" | "gateway_port":
+            case "port" | "gateway_port" | "xray_port":
                 read[name] = _integer(name, value, 0, 65535)
             case "max_environments":
                 read[name] = _integer(name, value, 1, 1000)
@@ -95,7 +98,7 @@ def _checked(values: Mapping[str, Any]) -> Settings:
                 read[name] = _integer(name, value, 1, 1_000_000)
             case "event_retry_s":
                 read[name] = _delays(name, value)
-            case "log_max_mib":
+            case "log_max_mib" | "trace_max_mib":
                 read[name] = _integer(name, value, 16, 1_048_576)
             case "drain_s":
                 read[name] = _number(name, value)
@@ -107,6 +110,8 @@ def _checked(values: Mapping[str, Any]) -> Settings:
                 read[name] = _one_of(name, value, SANDBOXES)
             case "function_network":
                 read[name] = _one_of(name, value, FUNCTION_NETWORKS)
+            case "otlp_endpoint":
+                read[name] = _collector(name, value)
             case "key_file":
                 read[name] = _folder(name, value, "a file")
             case "endpoints":
@@ -204,6 +209,12 @@ def _endpoints(value: Any) -> Mapping[str, str]:
         if not isinstance(endpoint, str) or not _is_http_url(endpoint):
             raise SettingsError(f"endpoints.{service} is {endpoint!r}; give a URL such as http://127.0.0.1:9000")
     return value
+
+
+def _collector(name: str, value: Any) -> str:
+    if value != "" and (not isinstance(value, str) or not _is_http_url(value)):
+        raise SettingsError(f"{name} is {value!r}; give a URL such as http://127.0.0.1:4318, without /v1/traces")
+    return str(value)
 
 
 def _interpreters(value: Any) -> Mapping[str, str]:

@@ -138,3 +138,27 @@ def test_the_aws_cli_invokes_a_function_and_copies_to_and_from_s3(tmp_path: Path
         assert invoked["StatusCode"] == 200
         assert json.loads((tmp_path / "out.json").read_text()) == {"statusCode": 200, "body": "hello"}
         assert (tmp_path / "back.zip").read_bytes() == (tmp_path / "code.zip").read_bytes()
+
+
+def test_the_aws_cli_puts_alarms_and_dashboards(tmp_path: Path, aws: Callable[..., Any]) -> None:
+    put = (
+        "cloudwatch put-metric-alarm --alarm-name errors --namespace AWS/ApiGateway --metric-name 5XXError "
+        "--dimensions Name=ApiName,Value=orders --statistic Average --period 60 --evaluation-periods 3 "
+        "--datapoints-to-alarm 2 --threshold 0.05 --comparison-operator GreaterThanThreshold "
+        "--treat-missing-data ignore"
+    )
+    with running("--ephemeral") as server:
+        aws(server, put)
+        aws(server, "cloudwatch put-composite-alarm --alarm-name all --alarm-rule ALARM(errors)")
+        aws(server, "cloudwatch set-alarm-state --alarm-name errors --state-value ALARM --state-reason", "by hand")
+
+        described = aws(server, "cloudwatch describe-alarms --alarm-types MetricAlarm CompositeAlarm")
+        history = aws(server, "cloudwatch describe-alarm-history --alarm-name errors --history-item-type StateUpdate")
+
+        assert described["MetricAlarms"][0]["Threshold"] == 0.05
+        assert [each["StateValue"] for each in described["CompositeAlarms"]] == ["ALARM"]
+        assert [each["HistorySummary"] for each in history["AlarmHistoryItems"]] == [
+            "Alarm updated from INSUFFICIENT_DATA to ALARM"
+        ]
+        aws(server, "cloudwatch put-dashboard --dashboard-name orders --dashboard-body", '{"widgets": []}')
+        assert aws(server, "cloudwatch list-dashboards")["DashboardEntries"][0]["DashboardName"] == "orders"

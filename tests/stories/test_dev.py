@@ -110,6 +110,21 @@ def test_a_folder_is_served_renewed_on_save_and_its_log_is_shown(tmp_path: Path,
     assert configuration["Runtime"] == f"python3.{sys.version_info.minor}"
 
 
+def test_a_function_that_was_called_is_started_anew_on_save_before_the_next_call(
+    tmp_path: Path, server: RunningServer
+) -> None:
+    (tmp_path / "app.py").write_text(_python("one"))
+
+    with developing(server, tmp_path, "--name", "warm") as dev:
+        dev.wait_for("serving")
+        assert _invoke(server, "warm") == "one"
+
+        (tmp_path / "app.py").write_text("print('loaded two')\n" + _python("two"))
+
+        dev.wait_for("^loaded two$")  # nobody has called
+        assert _invoke(server, "warm") == "two"
+
+
 def test_a_traceback_is_shown_with_the_paths_of_the_folder(tmp_path: Path, server: RunningServer) -> None:
     (tmp_path / "index.py").write_text("def handler(event, context):\n    raise KeyError('no such pet')\n")
 

@@ -60,6 +60,23 @@ def test_embedded_metrics_of_a_function_are_its_account_s_and_region_s(server: R
     assert _sum(server, "Orders", region="eu-west-1", Shop="x") == 0.0
 
 
+def test_embedded_metrics_of_what_is_put_into_a_group(server: RunningServer) -> None:
+    logs = server.client("logs", region="eu-west-1")
+    logs.create_log_group(logGroupName="embedded")
+    logs.create_log_stream(logGroupName="embedded", logStreamName="s")
+    now_ms = int(time.time() * 1000)
+    directive = {"Namespace": "Shop", "Dimensions": [[]], "Metrics": [{"Name": "Returns"}]}
+    event = {"_aws": {"Timestamp": now_ms, "CloudWatchMetrics": [directive]}, "Returns": [1, 2]}
+
+    logs.put_log_events(
+        logGroupName="embedded",
+        logStreamName="s",
+        logEvents=[{"timestamp": now_ms, "message": json.dumps(event)}],
+    )
+
+    assert _sum(server, "Returns", region="eu-west-1") == 3.0
+
+
 def test_a_metric_filter_counts_what_is_put_into_its_group(server: RunningServer) -> None:
     logs = server.client("logs", region="eu-west-1")
     logs.create_log_group(logGroupName="orders")

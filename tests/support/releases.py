@@ -240,3 +240,9 @@ def a_story(server: RunningServer, versions: Versions, folder: Path) -> Iterator
     with story.traffic:
         yield story
     story.check_traffic()
+
+
+def wait_until_shifted(story: Story, percent: float) -> None:
+    """Until the change has this share of the traffic."""
+    while not any(each.get("shifted") == percent for each in story.events("Did")):
+        pass

@@ -37,6 +37,9 @@ _SAID: dict[str, tuple[str, str, Any]] = {
     "key_file": ("/run/secrets/key", 'key_file = "/run/secrets/key"', Path("/run/secrets/key")),
     "function_url_key": ("AKID:secret", 'function_url_key = "AKID:secret"', "AKID:secret"),
     "log_max_mib": ("64", "log_max_mib = 64", 64),
+    "trace_max_mib": ("32", "trace_max_mib = 32", 32),
+    "xray_port": ("2000", "xray_port = 2000", 2000),
+    "otlp_endpoint": ("http://[::1]:4318", 'otlp_endpoint = "http://[::1]:4318"', "http://[::1]:4318"),
     "release_commands": ("true", "release_commands = true", True),
 }
 
@@ -141,6 +144,11 @@ def test_a_home_folder_is_found_by_its_tilde(monkeypatch: pytest.MonkeyPatch) ->
     [
         ({"port": "abc"}, "port is 'abc'; give an integer from 0 to 65535"),
         ({"port": -1}, "port is -1; give an integer from 0 to 65535"),
+        ({"trace_max_mib": 1}, "trace_max_mib is 1; give an integer from 16 to 1048576"),
+        (
+            {"otlp_endpoint": "collector:4318"},
+            "otlp_endpoint is 'collector:4318'; give a URL such as http://127.0.0.1:4318, without /v1/traces",
+        ),
         ({"gateway_port": 65536}, "gateway_port is 65536; give an integer from 0 to 65535"),
         ({"port": True}, "port is True; give an integer from 0 to 65535"),
         ({"port": 80.5}, "port is 80.5; give an integer from 0 to 65535"),

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Final
 
 import typer
 
+from headgate.cli.failure import fail
 from headgate.cli.release_options import (
     Actor,
     AsJson,
@@ -86,6 +87,7 @@ _telling("reject", "Say no to it: the release is rolled back.")
 _telling("pause", "Raise no weight until it is resumed. Evidence may still roll it back.")
 _telling("resume", "Go on: after a pause, or, after a drift, by putting back what the release wants.")
 _telling("abort", "Roll the release back now.")
+_telling("abandon", "Stop driving it, and leave all as it is now.")
 _telling("promote", "Go on in spite of evidence that is not there.")
 
 
@@ -107,7 +109,10 @@ def retry(
 @app.command()
 def rollback(
     context: typer.Context,
-    name: Annotated[str, typer.Argument(help="The release to undo, with all that came after it.", metavar="NAME")],
+    name: Annotated[
+        str | None, typer.Argument(help="The release to undo, with all that came after it.", metavar="NAME")
+    ] = None,
+    to: Annotated[str | None, typer.Option(help="Undo all that came after this release, and not itself.")] = None,
     reason: Reason = "",
     actor: Actor = None,
     state: State = None,
@@ -115,13 +120,18 @@ def rollback(
     as_json: AsJson = False,
 ) -> None:
     """Bring back what was served before a release. Later releases of the same stage are undone first."""
+    if (name is None) == (to is None):
+        fail("give the release to undo, or --to the one to come back to")
     with releases_of(context, state, endpoint_url) as releases:
-        undone = []
-        for each in _newer_of_the_same(releases, name):
+        undone: list[str] = []
+        newer = _newer_of_the_same(releases, name or to or "")
+        for each in newer if to is None else newer[:-1]:
+            if undone:
+                _wait_until_over(releases, undone[-1])
             releases.command(each, "rollback", actor or user(), reason)
             undone.append(each)
-            if each != name:
-                _wait_until_over(releases, each)
+        if not undone:
+            fail(f"nothing was promoted after release {to}")
         printed({"rollback": undone}, as_json, lambda _: print(f"rolling back {', then '.join(undone)}"))
 
 

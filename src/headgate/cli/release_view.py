@@ -10,7 +10,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-_OVER: Final = {"promoted": 0, "rolled-back": 1}
+_OVER: Final = {"promoted": 0, "rolled-back": 1, "abandoned": 1}
 _STYLES: Final = {
     "promoted": "bold green",
     "rolled-back": "bold red",
@@ -83,9 +83,21 @@ def print_event(event: Mapping[str, Any]) -> None:
 
 
 def print_simulation(result: Mapping[str, Any]) -> None:
+    scenario = result["scenario"]
     console = _console()
-    for line in result["lines"]:
-        console.print(line, highlight=False)
+    errors = (
+        f"errors {_percent(scenario['base_errors'])} on the stable side, {_percent(scenario['change_errors'])} here"
+    )
+    slower = f"; {scenario['slower']:g} times as slow" if scenario["slower"] != 1 else ""
+    console.print(f"{result['runs']} releases at {scenario['requests_per_s']:g} requests/s; {errors}{slower}\n")
+    for phase, each in result["outcomes"].items():
+        if each["share"]:
+            share = Text(f"{each['share']:>5.0%}  {phase}", _STYLES.get(phase, ""))
+            numbers = (
+                f", half of them after {_span(each['medianSeconds'])} and {each['medianFailed']:,.0f} failed requests"
+            )
+            console.print(share + Text(numbers, ""))
+            console.print(Text(f"       such as: {each['why']}", "dim"))
 
 
 def watched(show: Callable[[], dict[str, Any]], every_s: float) -> int:
@@ -97,6 +109,7 @@ def watched(show: Callable[[], dict[str, Any]], every_s: float) -> int:
             time.sleep(every_s)
             report = show()
             live.update(_view(report, console.width, time.time()), refresh=True)
+    console.print()
     return _OVER[report["phase"]]
 
 
@@ -142,7 +155,7 @@ def _view(report: Mapping[str, Any], width: int, now: float, *, all_steps: bool 
         if len(report["regions"]) > 1:
             parts.append(Text(region["region"], "bold"))
         parts += _steps(region, now, all_steps=all_steps)
-        if region.get("evidence") and region["percent"]:
+        if region.get("evidence") and region["percent"] and report["phase"] != "promoted":
             parts.append(Text(""))
             parts += _evidence(region["evidence"], width)
     if report["why"]:

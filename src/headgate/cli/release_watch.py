@@ -8,7 +8,7 @@ from headgate.cli.release_view import watched
 from headgate.client.releases import ReleasesApi
 
 _POLL_S: Final = 1.0
-_OVER: Final = {"promoted": 0, "rolled-back": 1}
+_OVER: Final = {"promoted": 0, "rolled-back": 1, "abandoned": 1}
 _INTERRUPTED: Final = 130
 
 

@@ -34,7 +34,6 @@ class OwnService(msgspec.Struct, frozen=True):
     operations: OperationTable
     ports: Any = None
     bridged_otherwise: bool = False  # what is not in `operations` goes to the bridge, not to a refusal
-    bridged: frozenset[str] = frozenset()  # of what is not in `operations`, these go to the bridge
 
 
 class Dispatcher:
@@ -78,8 +77,7 @@ class Dispatcher:
         own = self._own[routed.service_name]
         if routed.operation is None:
             return own.bridged_otherwise
-        name = routed.operation.name
-        return name not in own.operations and (own.bridged_otherwise or name in own.bridged)
+        return own.bridged_otherwise and routed.operation.name not in own.operations
 
     async def _run(self, request: HttpRequest, routed: Routed, scope: Scope, request_id: str) -> HttpResponse:
         if routed.operation is None:

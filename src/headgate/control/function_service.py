@@ -3,10 +3,14 @@
 import asyncio
 import logging
 import random
+from collections.abc import Coroutine
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
+
+from msgspec.structs import replace
 
 from headgate.control.function_code import FetchCode, FunctionCode
+from headgate.control.function_traces import FunctionTracer, may_trace
 from headgate.control.lambda_.errors import function_not_found, too_many_requests
 from headgate.control.lambda_.ports import Invoked, Streamed
 from headgate.dataplane.ports import BackendTimeout, FunctionMissing, FunctionReply, FunctionThrottled
@@ -46,6 +50,8 @@ class FunctionService:
         self._runtime = runtime
         self._code = FunctionCode(code_root, fetch_code)
         self._meters = meters or FunctionMeters()
+        self.tracer: FunctionTracer | None = None
+        """None: no call is traced."""
         self._specs: dict[str, asyncio.Future[FunctionSpec]] = {}
         self._kept: dict[str, int] = {}  # environments that are kept started, by key
         self._tasks: set[asyncio.Task[None]] = set()
@@ -67,24 +73,33 @@ class FunctionService:
         spec = published.specs.get(chosen.version)
         if spec is None:
             spec = published.specs[chosen.version] = await self._spec(chosen)
+        trace = None
+        if self.tracer is not None and may_trace(chosen, trace_id):
+            trace = self.tracer.begin(function, chosen, trace_id)
         invocation = Invocation(
-            request_id=new_request_id(), payload=payload, invoked_arn=function.arn, trace_id=trace_id
+            request_id=new_request_id(),
+            payload=payload,
+            invoked_arn=function.arn,
+            trace_id=trace_id if trace is None else trace.header,
         )
         gate, meter = published.gate, self._meters.of(function, chosen.version)
         try:
             gate.enter()
         except Throttled as error:
             meter.refuse()
+            if trace is not None:
+                trace.throttled()
             raise FunctionThrottled from error
+        call = self._runtime.invoke(spec, invocation, timeout_s)
         try:
-            outcome = await meter.observe(self._runtime.invoke(spec, invocation, timeout_s))
+            outcome = await meter.observe(call if trace is None else trace.observe(invocation.request_id, call))
         except Throttled as error:
             raise FunctionThrottled from error
         except TimeoutError as error:
             raise BackendTimeout from error
         finally:
             gate.running -= 1
-        return FunctionReply(outcome.payload, outcome.error is not None)
+        return FunctionReply(outcome.payload, outcome.error is not None, invocation.request_id)
 
     async def invoke_by_hand(
         self, function: FunctionRef, payload: bytes, *, client_context: str, want_log_tail: bool
@@ -163,9 +178,7 @@ class FunctionService:
     async def _begun(self, function: FunctionRef, drawn: _Drawn, invocation: Invocation) -> ResponseStream:
         """A call that runs on by itself, whoever reads its response; given once that has begun. Raises Throttled."""
         stream = ResponseStream()
-        task = asyncio.get_running_loop().create_task(self._streamed(function, drawn, invocation, stream))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._in_background(self._streamed(function, drawn, invocation, stream))
         await stream.begun
         return stream
 
@@ -195,14 +208,22 @@ class FunctionService:
         spec = published.specs.get(version.version)
         if spec is None:
             spec = published.specs[version.version] = await self._spec(version)
+        trace = None
+        if self.tracer is not None and may_trace(version, invocation.trace_id):
+            trace = self.tracer.begin(function, version, invocation.trace_id)
+            if trace is not None:
+                invocation = replace(invocation, trace_id=trace.header)
         gate, meter = published.gate, self._meters.of(function, version.version)
         try:
             gate.enter()
         except Throttled:
             meter.refuse()
+            if trace is not None:
+                trace.throttled()
             raise
+        call = self._runtime.invoke(spec, invocation, stream=stream)
         try:
-            return await meter.observe(self._runtime.invoke(spec, invocation, stream=stream))
+            return await meter.observe(call if trace is None else trace.observe(invocation.request_id, call))
         finally:
             gate.running -= 1
 
@@ -221,9 +242,7 @@ class FunctionService:
             self._kept[key] = environments
         else:
             self._kept.pop(key, None)
-        task = asyncio.get_running_loop().create_task(self._keep_started(key, version))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._in_background(self._keep_started(key, version))
 
     def provisioned(self, version: FunctionVersion) -> Provisioned:
         return self._runtime.provisioned(spec_key(version))
@@ -239,11 +258,38 @@ class FunctionService:
             _log.exception("environments of %s cannot be kept started", key)
 
     def retire(self, version: FunctionVersion) -> None:
-        """A version was changed or deleted: its environments end."""
+        """A version was changed or deleted: its environments end.
+
+        Where it had any, what it was changed into is started now, lest the next call wait for that.
+        """
         key = spec_key(version)
         self._specs.pop(key, None)
         self._kept.pop(key, None)
-        self._runtime.retire(key)
+        if self._runtime.retire(key):
+            ref = FunctionRef(
+                account_id=version.account_id,
+                region=version.region,
+                name=version.function_name,
+                qualifier=version.version,
+            )
+            changed = self._directory.resolve(ref, 0.0)
+            if changed is not None:
+                self._in_background(self._prepare(changed))
+
+    async def _prepare(self, version: FunctionVersion) -> None:
+        try:
+            spec = await self._spec(version)
+            if spec_key(version) in self._specs:  # and not changed again meanwhile
+                await self._runtime.prepare(spec)
+        except Throttled:
+            return  # the server is stopping
+        except Exception:
+            _log.exception("%s cannot be started", version.function_arn)
+
+    def _in_background(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     async def _spec(self, version: FunctionVersion) -> FunctionSpec:
         """What the runtime is to run, with the code unpacked: at the first call of a version, and once."""

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 
 from headgate.control.lambda_.provisioned import environments_by_version
 from headgate.dataplane.compile import CompileError, compile_stage
+from headgate.dataplane.compile_witness import Telling
 from headgate.dataplane.function_url.published import FunctionUrls, PublishedUrl, published
 from headgate.dataplane.mirror import Mirrors
 from headgate.dataplane.observation import Meters
@@ -60,6 +61,8 @@ class Publisher:
         self._keep_started = keep_started
         self._urls = urls
         self._poll = poll
+        self.telling: Telling | None = None
+        """Where requests are logged: set before anything is compiled."""
         self._mirrors = mirrors
         self._api_ids: frozenset[str] = frozenset()
 
@@ -151,7 +154,7 @@ class Publisher:
             if definition is None:
                 raise CompileError(f"its deployment {deployment_id} does not exist")
             definitions[deployment_id] = definition
-        return compile_stage(stage, definitions, self._buckets, self._meters, self._mirrors)
+        return compile_stage(stage, definitions, self._buckets, self._meters, self._mirrors, self.telling)
 
 
 def _function(tx: Transaction, key: _FunctionKey) -> _Published:

@@ -10,6 +10,7 @@ from urllib.parse import unquote
 
 import msgspec
 
+from headgate.dataplane.compile_witness import Place, Telling, compile_tracer, compile_witness
 from headgate.dataplane.integrations.aws_proxy import AwsProxy, SourceArns, function_of_uri
 from headgate.dataplane.integrations.http import Http, HttpProxy
 from headgate.dataplane.integrations.http_request import BackendRequest
@@ -27,6 +28,7 @@ from headgate.dataplane.sessions import StickyHeader, canary_buckets, sticky_hea
 from headgate.dataplane.snapshot import CompiledIntegration, MethodSnapshot, Reply, StageSnapshot, Variant
 from headgate.dataplane.steering import SteeredStage, route_header
 from headgate.dataplane.throttle import Buckets, rate_limit
+from headgate.dataplane.witness import Witness
 from headgate.model.deployment import Definition
 from headgate.model.observation import Interval
 from headgate.model.rest_api import Integration, Method, Resource
@@ -41,6 +43,7 @@ class _Counting(NamedTuple):
     meters: Meters
     interval: Interval
     sticky: StickyHeader | None
+    telling: Telling | None  # and where they are logged and traced
 
     def of(self, side: "_Side") -> Meter:
         is_canary = side.is_canary is True
@@ -70,6 +73,7 @@ def compile_stage(
     buckets: Buckets,
     meters: Meters,
     mirrors: Mirrors | None = None,
+    telling: Telling | None = None,
 ) -> StageSnapshot:
     """`definitions` by deployment id: the stage's own and, where it has a canary, the canary's.
 
@@ -89,7 +93,7 @@ def compile_stage(
     sticky = None
     if canary is not None and canary.sticky_header is not None:
         sticky = sticky_header(canary.sticky_header, canary.deployment_id)
-    counting = _Counting(meters, interval, sticky)
+    counting = _Counting(meters, interval, sticky, telling)
     definition, variables = definitions[stage.deployment_id], stage.variables or {}
     if canary is None:
         base = _compile_variant(stage, _Side(definition, variables, None, {}), buckets, counting)
@@ -131,11 +135,13 @@ def _compile_variant(stage: Stage, side: _Side, buckets: Buckets, counting: _Cou
         raise CompileError("resource policies are not evaluated by this version; remove the API's policy to deploy it")
     settings = {_normalised(key): setting for key, setting in stage.method_settings.items()}
     meter = counting.of(side)
+    place = Place(stage, api, side.definition.deployment_id, side.is_canary)
+    telling = counting.telling
     methods = [
         (
             resource.path,
             method.http_method,
-            _compile_method(stage, resource, method, side, settings, buckets, meter),
+            _compile_method(stage, resource, method, side, settings, buckets, meter, place, telling),
         )
         for resource in side.definition.resources
         for method in resource.methods.values()
@@ -149,6 +155,27 @@ def _compile_variant(stage: Stage, side: _Side, buckets: Buckets, counting: _Cou
         binary_media_types=frozenset(media_type.lower() for media_type in api.binary_media_types or ()),
         minimum_compression_size=api.minimum_compression_size,
         meter=meter,
+        unrouted=_unrouted(compile_witness(place, None, telling), meter),
+        tracer=compile_tracer(place, telling),
+    )
+
+
+def _unrouted(witness: Witness | None, meter: Meter) -> MethodSnapshot | None:
+    """Stands for the method of requests that match none: there is an access log of them too."""
+    if witness is None:
+        return None
+    return MethodSnapshot(
+        http_method="",
+        resource_id="",
+        resource_path="",
+        operation_name=None,
+        authorization_type="NONE",
+        api_key_required=False,
+        integration=_Broken("no method"),
+        limit=None,
+        bucket=None,
+        meter=meter,
+        witness=witness,
     )
 
 
@@ -160,6 +187,8 @@ def _compile_method(
     settings: Mapping[tuple[str, str], MethodSetting],
     buckets: Buckets,
     meter: Meter,
+    place: Place,
+    telling: Telling | None,
 ) -> MethodSnapshot:
     # Entries are complete, so there is no merge field by field (aws-semantics 1.2).
     setting = settings.get((resource.path, method.http_method)) or settings.get(("/*", "*"))
@@ -181,6 +210,7 @@ def _compile_method(
         meter=meter
         if setting is None or not setting.metrics_enabled
         else meter.of_method(resource.path, method.http_method),
+        witness=compile_witness(place._replace(resource_id=resource.id, resource_path=resource.path), setting, telling),
     )
 
 

@@ -16,7 +16,7 @@ import msgspec
 from headgate.dataplane.difference import MAX_BODY_BYTES, Answer, Differences, answer
 from headgate.dataplane.ports import Ports
 from headgate.dataplane.refusal import MissingAuthenticationToken, Refusal
-from headgate.dataplane.request import Request, new_ids
+from headgate.dataplane.request import Request, untold_copy
 from headgate.dataplane.snapshot import CompiledIntegration, Reply, Variant
 from headgate.model.rest_api import ANY
 
@@ -85,7 +85,7 @@ class Mirror:
             group = f"{candidate.status // 100}XX"
             self._statuses[group] = self._statuses.get(group, 0) + 1
             if compare:
-                secondary = await _answer(base, msgspec.structs.replace(request, ids=new_ids()), ports)
+                secondary = await _answer(base, untold_copy(request), ports)
                 self._differences.add(primary, candidate, secondary)
         except Exception:
             self._failed += 1
@@ -169,9 +169,7 @@ async def _candidate(request: Request, ports: Ports) -> Answer:
     if canary is None or found is None:
         return _refused(MissingAuthenticationToken())
     method, path_parameters = found
-    copy = msgspec.structs.replace(
-        request, ids=new_ids(), variant=canary, method=method, path_parameters=path_parameters
-    )
+    copy = msgspec.structs.replace(untold_copy(request), variant=canary, method=method, path_parameters=path_parameters)
     return await _answer(method.integration, copy, ports)
 
 

@@ -1,9 +1,12 @@
 """The story of a request: from a call to an answer. Each stop takes what it needs; one that refuses raises Refusal."""
 
+from typing import Final
+
 import msgspec
 
 from headgate.dataplane import compression, headers
 from headgate.dataplane.address import Address, locate
+from headgate.dataplane.exchange import Exchange
 from headgate.dataplane.function_url.serving import serve_url
 from headgate.dataplane.gateway_responses import gateway_response
 from headgate.dataplane.observation import Meter
@@ -16,15 +19,22 @@ from headgate.dataplane.refusal import (
     Refusal,
     Throttled,
 )
-from headgate.dataplane.request import Ids, Request, new_ids
+from headgate.dataplane.request import Forwarding, Ids, Request, forwarding, new_ids
 from headgate.dataplane.snapshot import MethodSnapshot, Reply, Stages, StageSnapshot, Variant
+from headgate.dataplane.tracing import SAMPLED
+from headgate.dataplane.watch import Watch
 from headgate.model.call import Call, HttpAnswer, Response
+
+_NOWHERE: Final = Forwarding("", "")  # of a request that matches no method, and so goes nowhere
 
 
 async def serve(call: Call, stages: Stages, ports: Ports) -> HttpAnswer:
     """Answer one call."""
     ids = new_ids()
     meter: Meter | None = None  # a request that finds no stage is nobody's
+    variant: Variant | None = None
+    request: Request | None = None
+    refused: Refusal | None = None
     began = ports.now()
     integrating = integration_s = -1.0
     try:
@@ -37,6 +47,9 @@ async def serve(call: Call, stages: Stages, ports: Ports) -> HttpAnswer:
         meter = variant.meter
         request = route(call, address, ids, stage, variant)
         meter = request.method.meter
+        tracer = variant.tracer
+        if tracer is not None and (tracer.samples or SAMPLED in request.forwarded.trace_id):
+            request = tracer.begin(request, ports.draw() / 100)
         authorize(request.method)
         admit(request.method, began)
         integrating = ports.now()
@@ -51,12 +64,28 @@ async def serve(call: Call, stages: Stages, ports: Ports) -> HttpAnswer:
             integration_s = ports.now() - integrating
         if isinstance(refusal, Throttled):
             meter.throttles += 1
+        refused = refusal
+        if request is None and variant is not None and variant.unrouted is not None and address is not None:
+            request = Request(call, address, ids, stage, variant, variant.unrouted, {}, _NOWHERE)
     except Exception:
         if meter is not None:  # a defect: the client reads a 500
             meter.record(500, ports.now() - began, integration_s, call)
         raise
-    meter.record(response.status, ports.now() - began, integration_s, call)
+    latency_s = ports.now() - began
+    meter.record(response.status, latency_s, integration_s, call)
+    if request is not None and (request.method.witness is not None or request.trace is not None):
+        before_s = integrating - began if integrating >= 0.0 else -1.0
+        tell(Exchange(request, response, refused, before_s, integration_s, latency_s))
     return response
+
+
+def tell(exchange: Exchange) -> None:
+    """Log and trace what was answered."""
+    request = exchange.request
+    if request.method.witness is not None:
+        request.method.witness.tell(exchange)
+    if request.trace is not None and request.variant.tracer is not None:
+        request.variant.tracer.finish(request.trace, exchange)
 
 
 async def elsewhere(call: Call, ids: Ids, ports: Ports) -> HttpAnswer:
@@ -88,7 +117,8 @@ def route(call: Call, address: Address, ids: Ids, stage: StageSnapshot, variant:
     method, path_parameters = found
     if variant.minimum_compression_size is not None:
         call = _decompressed(call)
-    return Request(call, address, ids, stage, variant, method, path_parameters)
+    watch = Watch() if method.witness is not None and method.witness.needs_watch else None
+    return Request(call, address, ids, stage, variant, method, path_parameters, forwarding(call), watch)
 
 
 def authorize(method: MethodSnapshot) -> None:

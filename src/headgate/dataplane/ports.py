@@ -68,6 +68,15 @@ class FunctionReply(msgspec.Struct, frozen=True, gc=False):
 
     payload: bytes
     failed: bool
+    request_id: str = ""  # of the call, by which the function's log names it
+
+
+class LogSink(Protocol):
+    """Where the gateway's log lines go."""
+
+    def write(self, group: str, stream: str, timestamp_ms: int, line: str) -> None:
+        """Take one event. `group` is the ARN of its log group, without `:*`. Must not block."""
+        ...
 
 
 class FunctionStream(Pieces, Protocol):

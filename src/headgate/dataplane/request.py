@@ -8,8 +8,10 @@ from urllib.parse import parse_qsl
 import msgspec
 
 from headgate.dataplane.address import Address
+from headgate.dataplane.watch import Watch
 from headgate.model.call import Call
 from headgate.model.ids import new_request_id, random_bits
+from headgate.model.trace import new_trace_id, trace_header
 
 if TYPE_CHECKING:
     from headgate.dataplane.snapshot import MethodSnapshot, StageSnapshot, Variant
@@ -26,9 +28,21 @@ def new_ids() -> Ids:
     return Ids(new_request_id(), f"{random_bits(60):015x}=")
 
 
-def new_trace_id(now: float) -> str:
-    """An X-Amzn-Trace-Id root: seconds in 8 hexadecimal digits, then 24 random ones."""
-    return f"Root=1-{int(now):08x}-{random_bits(96):024x}"
+class Forwarding(msgspec.Struct, frozen=True, gc=False):
+    """What the gateway tells a backend of the way a request came."""
+
+    trace_id: str  # X-Amzn-Trace-Id: the caller's, or a new root; of a traced request the gateway's own
+    forwarded_for: str  # X-Forwarded-For, with this hop's client appended
+
+
+class Trace(msgspec.Struct, frozen=True, gc=False):
+    """The trace that a request is part of, and the gateway's place in it."""
+
+    trace_id: str
+    parent_id: str  # of whoever called; "" where the trace begins here
+    segment_id: str
+    subsegment_id: str  # of the integration's call: what a backend adds to the trace hangs below it
+    rule_name: str  # of the sampling rule that decided; "" where the caller had decided
 
 
 class Request(msgspec.Struct, frozen=True):
@@ -41,13 +55,17 @@ class Request(msgspec.Struct, frozen=True):
     variant: "Variant"
     method: "MethodSnapshot"
     path_parameters: Mapping[str, str]  # undecoded
+    forwarded: Forwarding
+    watch: Watch | None = None  # None: nothing will be told of the integration
+    trace: Trace | None = None  # None: it is not traced
 
 
-class Forwarding(msgspec.Struct, frozen=True, gc=False):
-    """What the gateway tells a backend of the way a request came."""
-
-    trace_id: str  # X-Amzn-Trace-Id: the caller's, or a new root
-    forwarded_for: str  # X-Forwarded-For, with this hop's client appended
+def untold_copy(request: Request) -> Request:
+    """The same request once more: a backend is told that it is not traced, and nobody is told of it."""
+    forwarded = request.forwarded
+    if request.trace is not None:
+        forwarded = Forwarding(trace_header(request.trace.trace_id, "", sampled=False), forwarded.forwarded_for)
+    return msgspec.structs.replace(request, ids=new_ids(), forwarded=forwarded, watch=None, trace=None)
 
 
 def forwarding(call: Call) -> Forwarding:
@@ -59,7 +77,7 @@ def forwarding(call: Call) -> Forwarding:
                 trace_id = value.decode("latin-1")
             elif lower == b"x-forwarded-for":
                 forwarded_for = f"{value.decode('latin-1')}, {call.source_ip}"
-    return Forwarding(trace_id or new_trace_id(call.received_at), forwarded_for)
+    return Forwarding(trace_id or f"Root={new_trace_id(call.received_at)}", forwarded_for)
 
 
 def query_parameters(call: Call) -> list[tuple[str, str]]:

@@ -5,9 +5,10 @@ from typing import Protocol
 
 import msgspec
 
+from headgate.dataplane.exchange import Exchange
 from headgate.dataplane.observation import Meter
 from headgate.dataplane.ports import Ports
-from headgate.dataplane.request import Request
+from headgate.dataplane.request import Request, Trace
 from headgate.dataplane.routing import Routes
 from headgate.dataplane.throttle import Bucket, RateLimit
 from headgate.model.call import Call
@@ -29,6 +30,32 @@ class CompiledIntegration(Protocol):
         ...
 
 
+class Witness(Protocol):
+    """Whoever is told of a method's requests."""
+
+    @property
+    def needs_watch(self) -> bool:
+        """Whether the integration is to be watched."""
+        ...
+
+    def tell(self, exchange: Exchange) -> None: ...
+
+
+class Tracer(Protocol):
+    """Whoever traces the requests of one side of a stage."""
+
+    @property
+    def samples(self) -> bool:
+        """Whether it decides by itself who is traced, or goes along with callers only."""
+        ...
+
+    def begin(self, request: Request, draw: float) -> Request:
+        """The request with its trace, or with a header that says that there is none. `draw` is uniform in [0, 1)."""
+        ...
+
+    def finish(self, trace: Trace, exchange: Exchange) -> None: ...
+
+
 class MethodSnapshot(msgspec.Struct, frozen=True):
     """One method of one deployment, on one stage."""
 
@@ -42,6 +69,7 @@ class MethodSnapshot(msgspec.Struct, frozen=True):
     limit: RateLimit | None
     bucket: Bucket | None
     meter: Meter  # its own with metricsEnabled, else its side's
+    witness: Witness | None = None  # None: no log is kept of its requests
 
 
 class Variant(msgspec.Struct, frozen=True):
@@ -55,6 +83,8 @@ class Variant(msgspec.Struct, frozen=True):
     binary_media_types: frozenset[str]
     minimum_compression_size: int | None  # bytes
     meter: Meter  # of what no method of its own is counted for
+    unrouted: MethodSnapshot | None = None  # stands for the method of what matches none; None where no log is kept
+    tracer: Tracer | None = None  # None: the server keeps no traces
 
 
 class StageSnapshot(msgspec.Struct, frozen=True):

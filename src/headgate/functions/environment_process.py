@@ -291,7 +291,9 @@ class EnvironmentProcess:
         request_id = invocation.request_id
         log.write(
             f"END RequestId: {request_id}",
-            report(request_id, duration_s, self._spec.memory_mb, self.peak_memory_mb, self._init_s),
+            report(
+                request_id, duration_s, self._spec.memory_mb, self.peak_memory_mb, self._init_s, invocation.trace_id
+            ),
         )
         self._init_s = None
         return call, log.take_tail() if invocation.want_log_tail else b""

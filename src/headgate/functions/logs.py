@@ -8,6 +8,7 @@ import time
 from typing import Final, Protocol
 
 from headgate.functions.python_runtime.logs import RECORD_LINE_BREAK
+from headgate.model.trace import parse_trace_header
 
 MAX_LINE_BYTES: Final = 256 * 1024  # an event of CloudWatch Logs; what is longer becomes several
 TAIL_BYTES: Final = 4096  # of X-Amz-Log-Result
@@ -105,15 +106,22 @@ class EnvironmentLog:
             self.write(line)
 
 
-def report(request_id: str, duration_s: float, memory_mb: int, peak_memory_mb: int, init_s: float | None) -> str:
-    """The REPORT line; `init_s` with the environment's first call."""
+def report(
+    request_id: str, duration_s: float, memory_mb: int, peak_memory_mb: int, init_s: float | None, trace_id: str = ""
+) -> str:
+    """The REPORT line; `init_s` with the environment's first call, `trace_id` as the function was told it."""
     duration_ms = duration_s * 1000
     line = (
         f"REPORT RequestId: {request_id}\tDuration: {duration_ms:.2f} ms\t"
         f"Billed Duration: {math.ceil(duration_ms)} ms\tMemory Size: {memory_mb} MB\t"
         f"Max Memory Used: {peak_memory_mb} MB\t"
     )
-    return line if init_s is None else f"{line}Init Duration: {init_s * 1000:.2f} ms\t"
+    if init_s is not None:
+        line += f"Init Duration: {init_s * 1000:.2f} ms\t"
+    if "Sampled=1" in trace_id:
+        trace = parse_trace_header(trace_id)
+        line += f"XRAY TraceId: {trace.root}\tSegmentId: {trace.parent}\tSampled: true\t"
+    return line
 
 
 def log_stream_name(version: str, unique: str, now: float) -> str:

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Final
 
 from headgate.model.call import BrokenOff
-from headgate.model.invocation import Outcome
+from headgate.model.invocation import FunctionError, Outcome
 
 FULL_BYTES: Final = 256 * 1024
 
@@ -69,9 +69,11 @@ class ResponseStream:
         self._wake()
 
     def refuse(self, error: Exception) -> None:
-        """There will be no call: `begun` raises this."""
+        """There will be no outcome: `begun` raises this, and where pieces have come already, `next` BrokenOff."""
         if not self.begun.done():
             self.begun.set_exception(error)
+        else:
+            self.end(Outcome(payload=b"", error=FunctionError.UNHANDLED))
 
     # What the caller's side asks; see `model.call.Pieces`.
 

@@ -49,13 +49,18 @@ class FunctionRuntime:
         logs: LogSink,
         limits: RuntimeLimits = _DEFAULT_LIMITS,
         endpoint_url: str = "",
+        xray_address: str = "127.0.0.1:2000",
         runtimes: Runtimes | None = None,
         isolation: Isolation = _DEFAULT_ISOLATION,
     ) -> None:
-        """`work_dir` holds functions' temporary folders; `endpoint_url` is where AWS clients in functions call."""
+        """`work_dir` holds functions' temporary folders; `endpoint_url` is where AWS clients in functions call.
+
+        `xray_address` is where their segments go, host and port.
+        """
         self.limits = limits
         self.logs = logs
         self.endpoint_url = endpoint_url
+        self.xray_address = xray_address
         self.runtimes: Final = runtimes or Runtimes(isolation=isolation)
         self.isolation = isolation
         self._folder = work_dir / f"functions-{os.getpid()}-{id(self):x}"
@@ -142,15 +147,18 @@ class FunctionRuntime:
         if spare is not None:
             self.end_parent(spare.parent, spare.home)
 
-    def retire(self, key: str) -> None:
-        """End a function version's environments: idle ones now, busy ones after their call.
+    def retire(self, key: str) -> bool:
+        """End a function version's environments: idle ones now, busy ones after their call. Whether it had any.
 
         A request that began before its route changed may still call it: that starts it anew, and it ends when idle.
         """
         function = self._functions.pop(key, None)
-        if function is not None:
-            self._retired.add(function)
-            function.retire()
+        if function is None:
+            return False
+        had_any = bool(function.environments)
+        self._retired.add(function)
+        function.retire()
+        return had_any
 
     async def close(self) -> None:
         """Let running calls finish, for `drain_s` at most, then end everything. No process and no folder is left."""

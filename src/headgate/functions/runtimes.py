@@ -73,6 +73,7 @@ class Runtimes:
         # Functions may be another user's, who sees what a sandbox shows, or else what all may read.
         self._must_be_open = isolation is not None and isolation.account is not None and isolation.sandbox is None
         self._told: set[str] = set()
+        self._asking: dict[str, asyncio.Future[_Interpreter | str]] = {}  # interpreters, of those being asked
 
     def supports(self, runtime: str) -> bool:
         """Whether functions of this runtime can run here, given that what they need is installed."""
@@ -116,7 +117,7 @@ class Runtimes:
         path = named or (None if spec.runtime == _OWN else shutil.which(spec.runtime))
         why = f"there is no {spec.runtime} on the PATH and [interpreters] names none"
         if path is not None:
-            found = await asyncio.to_thread(_ask_version, path)
+            found = await self._asked(path)
             if isinstance(found, str):
                 why = f"{path} {found}"
             elif found.minor < _OLDEST_PYTHON:
@@ -135,6 +136,17 @@ class Runtimes:
             self._told.add(spec.arn)
             _log.info("%s: %s, so it runs on Headgate's own Python %s", spec.arn, why, platform.python_version())
         return Launch(version=f"python:{platform.python_version()}")
+
+    async def _asked(self, path: str) -> "_Interpreter | str":
+        """What is behind a name. Calls that come together to a new function ask once: it starts an interpreter."""
+        asking = self._asking.get(path)
+        if asking is None:
+            asking = self._asking[path] = asyncio.ensure_future(asyncio.to_thread(_ask_version, path))
+        try:
+            return await asyncio.shield(asking)
+        finally:
+            if asking.done():
+                self._asking.pop(path, None)  # `_ask_version` remembers
 
     def _node(self, runtime: str) -> str | None:
         return shutil.which(self._interpreters.get(runtime, "node"))

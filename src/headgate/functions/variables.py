@@ -1,18 +1,21 @@
 """The environment variables of a function: aws-semantics section 9.6, then the function's own."""
 
 from pathlib import Path
-from typing import Final
 
 from headgate.functions.layers import layer_variables
 from headgate.functions.runtimes import is_provided
 from headgate.model.invocation import FunctionSpec
 
-_XRAY_HOST: Final = "127.0.0.1"
-_XRAY_PORT: Final = "2000"
-
 
 def function_variables(
-    spec: FunctionSpec, *, log_stream: str, temporary: Path, runtime_dir: Path, endpoint_url: str, initialization: str
+    spec: FunctionSpec,
+    *,
+    log_stream: str,
+    temporary: Path,
+    runtime_dir: Path,
+    endpoint_url: str,
+    initialization: str,
+    xray_address: str = "127.0.0.1:2000",
 ) -> dict[str, str]:
     """All variables that the function sees; none is the server's.
 
@@ -34,9 +37,9 @@ def function_variables(
         "AWS_LAMBDA_LOG_STREAM_NAME": log_stream,
         "AWS_LAMBDA_RUNTIME_API": "127.0.0.1:9001",  # each environment that speaks it gets its own
         "AWS_XRAY_CONTEXT_MISSING": "LOG_ERROR",
-        "AWS_XRAY_DAEMON_ADDRESS": f"{_XRAY_HOST}:{_XRAY_PORT}",
-        "_AWS_XRAY_DAEMON_ADDRESS": _XRAY_HOST,
-        "_AWS_XRAY_DAEMON_PORT": _XRAY_PORT,
+        "AWS_XRAY_DAEMON_ADDRESS": xray_address,
+        "_AWS_XRAY_DAEMON_ADDRESS": xray_address.rpartition(":")[0],
+        "_AWS_XRAY_DAEMON_PORT": xray_address.rpartition(":")[2],
         "LAMBDA_TASK_ROOT": code,
         "LAMBDA_RUNTIME_DIR": str(runtime_dir),
         "LANG": "en_US.UTF-8",

@@ -30,6 +30,7 @@ class ParentHost(Protocol):
 
     limits: RuntimeLimits
     endpoint_url: str
+    xray_address: str
     isolation: Isolation
 
     def take_parent(self, spec: FunctionSpec, launch: Launch) -> tuple[Parent, Path]:
@@ -110,6 +111,7 @@ class WarmedParent:
             temporary=placement.folder / "init",
             runtime_dir=placement.runtime_dir,
             endpoint_url=self._host.endpoint_url,
+            xray_address=self._host.xray_address,
         )
         settings = Settings(
             code_dir=str(placement.spec.code_dir),

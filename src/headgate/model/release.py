@@ -246,4 +246,4 @@ class Release(_Part, frozen=True):
     regions: tuple[str | Wave, ...] = ()  # in this order; default: the caller's region
     freeze: tuple[Freeze, ...] = ()  # times in which no weight is raised
     deadline: Duration = Duration(3600)  # for each step to make progress; waits for people are left out
-    rollback_window: Duration = Duration(24 * 3600)  # how long what was replaced is kept
+    rollback_window: Duration = Duration(24 * 3600)  # how long a migration waits before it contracts

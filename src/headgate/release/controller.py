@@ -62,6 +62,7 @@ class Controller:
         for entry in entries:
             self._take_in(entry, fold=False)
         self._lost: LeaseLost | None = None
+        self._unseen: dict[str, str] = {}  # why a region cannot be read
         self._closing = threading.Event()
         self._heart = threading.Thread(target=self._keep_lease, name=f"lease-{lease.name}", daemon=True)
         self._heart.start()
@@ -124,6 +125,8 @@ class Controller:
             except LeaseLost as error:
                 self._lost = error
                 return
+            except Exception:  # a disk that is full may not be so for long
+                _log.exception("the lease of release %s is not renewed; it is tried again", self._lease.name)
 
     def _look_around(self) -> Seen:
         """What is so in the regions that the release is at; one that does not answer is left out."""
@@ -140,8 +143,11 @@ class Controller:
                 targets[region] = self._world.driver(region).read()
                 source = self._world.source(region)
                 lag_s, interval_s = max(lag_s, source.lag_s), max(interval_s, source.interval_s)
+                self._unseen.pop(region, None)
             except (Unavailable, Refused) as error:
-                _log.warning("release %s: %s", self._lease.name, error)
+                if self._unseen.get(region) != str(error):  # once, and not at each pass
+                    self._unseen[region] = str(error)
+                    _log.warning("release %s: %s", self._lease.name, error)
         return Seen(targets=targets, running=running, lag_s=lag_s, interval_s=interval_s)
 
     def _carry_out(self, action: Action) -> None:

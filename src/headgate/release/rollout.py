@@ -39,6 +39,7 @@ class Phase(StrEnum):
     ROLLING_BACK = "rolling-back"
     PROMOTED = "promoted"
     ROLLED_BACK = "rolled-back"
+    ABANDONED = "abandoned"  # a person takes over: all stays as it is
 
 
 class Question(Value, frozen=True):
@@ -110,7 +111,7 @@ class Rollout(Value, frozen=True):
 
     @property
     def is_over(self) -> bool:
-        return self.phase in {Phase.PROMOTED, Phase.ROLLED_BACK}
+        return self.phase in {Phase.PROMOTED, Phase.ROLLED_BACK, Phase.ABANDONED}
 
     @property
     def waits_for_person(self) -> bool:
@@ -283,6 +284,8 @@ def _obey(rollout: Rollout, command: Command) -> Rollout:
             return replace(rollout, paused=True)
         case "reject" | "abort":
             return replace(rollout, order=command)
+        case "abandon":
+            return replace(rollout, phase=Phase.ABANDONED, ended=_told(command), ended_at=command.at)
         case "rollback":
             return replace(
                 rollout, order=command, rollback=_told(command), phase=Phase.ROLLING_BACK, ended=None, paused=False

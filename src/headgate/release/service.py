@@ -5,6 +5,7 @@ through it.
 """
 
 import hashlib
+import threading
 import time
 from collections.abc import Callable, Mapping
 from collections.abc import Set as AbstractSet
@@ -22,7 +23,7 @@ from headgate.release.plan import plan_of
 from headgate.release.report import report, shown_entry, state_of
 from headgate.release.rollout import Phase, Rollout, after, begin
 
-VERBS: Final = ("approve", "reject", "pause", "resume", "abort", "promote", "rollback")
+VERBS: Final = ("approve", "reject", "pause", "resume", "abort", "promote", "rollback", "abandon")
 MAX_ENTRIES: Final = 1000  # of a journal, answered at once
 
 
@@ -52,6 +53,7 @@ class ReleaseService:
         self._journals = journals
         self._clock = clock
         self._folds: dict[str, _Fold] = {}
+        self._folding = threading.Lock()  # callers come on threads, and a row is folded once
 
     def start(self, request: StartRequest) -> str:
         """The release's name, once it is durable. Raises ReleaseError."""
@@ -90,7 +92,7 @@ class ReleaseService:
             raise ReleaseError(f"{verb!r} is none of {', '.join(VERBS)}")
         rollout = self.rollout(name)
         now = self._clock()
-        _check(rollout, verb, region, now)
+        _check(rollout, verb, region)
         self._journals.append(name, Command(at=now, verb=verb, actor=actor, reason=reason, region=region))
         if rollout.is_over:
             self._journals.reopen(name)
@@ -118,10 +120,12 @@ class ReleaseService:
 
     def rollout(self, name: str) -> Rollout:
         """The journal's fold. Raises ReleaseError."""
-        fold = self._folds.setdefault(name, _Fold())
-        rollout = fold.catch_up(self._journals.entries(name, fold.number))
+        with self._folding:
+            fold = self._folds.setdefault(name, _Fold())
+            rollout = fold.catch_up(self._journals.entries(name, fold.number))
+            if rollout is None:
+                del self._folds[name]
         if rollout is None:
-            del self._folds[name]
             known = ", ".join(each.name for each in self._journals.headers()[:10]) or "none"
             raise ReleaseError(f"there is no release {name!r}; the latest are {known}", 404)
         return rollout
@@ -188,23 +192,18 @@ def artefacts_of(release: Release, given: Mapping[str, bytes]) -> dict[str, byte
     return found
 
 
-def _check(rollout: Rollout, verb: str, region: str | None, now: float) -> None:
+def _check(rollout: Rollout, verb: str, region: str | None) -> None:
     name = rollout.release.release
     if region is not None and region not in rollout.tracks:
         raise ReleaseError(f"release {name} has no region {region!r}; it has {', '.join(rollout.tracks)}")
     if verb in {"abort", "reject", "rollback"} and rollout.contracted:
         raise ReleaseError(f"release {name} has contracted the schema: from there on it goes forward only", 409)
     if verb == "rollback" and rollout.phase is Phase.PROMOTED:
-        window = rollout.release.rollback_window
-        if now > rollout.ended_at + window:
-            raise ReleaseError(
-                f"release {name} ended longer than its rollback-window of {window} ago: deploy what you want, or "
-                "headgate rollback API STAGE DEPLOYMENT",
-                409,
-            )
         return
     if rollout.is_over:
         raise ReleaseError(f"release {name} is over: {rollout.phase}", 409)
+    if verb == "abandon":
+        return
     if rollout.rollback is not None:
         raise ReleaseError(f"release {name} is rolling back already: {rollout.rollback}", 409)
     asks = [track.question for track in rollout.tracks.values() if track.question and region in {None, track.region}]

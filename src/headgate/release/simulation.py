@@ -10,6 +10,8 @@ from collections.abc import Iterator, Mapping
 from statistics import NormalDist, median
 from typing import Any, Final
 
+import msgspec
+
 from headgate.model.release import Notify, Release
 from headgate.model.value import Value
 from headgate.release.actions import Action, Do, LookAt, Note, Undo, Wait
@@ -83,7 +85,7 @@ def simulated(text: str, scenario: Scenario, runs: int, seed: int) -> dict[str, 
     outcomes = [play(text, scenario, seed * 1_000_003 + run) for run in range(runs)]
     return {
         "runs": runs,
-        "scenario": scenario,
+        "scenario": msgspec.to_builtins(scenario),
         "outcomes": {phase: _summed([each for each in outcomes if each.phase == phase], runs) for phase in _PHASES},
     }
 

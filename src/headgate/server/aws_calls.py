@@ -8,6 +8,7 @@ import orjson
 from headgate.model.errors import ApiError
 from headgate.model.scope import Scope
 from headgate.wire.http import HttpRequest, HttpResponse
+from headgate.wire.sigv4 import unsigned_headers
 
 _JSON_SERVICES: Final = {"sqs": ("AmazonSQS", "1.0")}
 """The target prefix and the JSON version of each service that is called (botocore's models)."""
@@ -22,16 +23,13 @@ async def call_aws(
 ) -> dict[str, Any]:
     """The members of the operation's answer. Raises ApiError with the service's own code and text."""
     prefix, version = _JSON_SERVICES[service]
-    # The account of a caller is read from its access key, where moto or another emulator answers.
-    credential = f"{scope.account_id}/20000101/{scope.region}/{service}/aws4_request"
     request = HttpRequest(
         method="POST",
         path="/",
         headers={
-            "host": f"{service}.{scope.region}.amazonaws.com",
+            **unsigned_headers(service, scope),
             "content-type": f"application/x-amz-json-{version}",
             "x-amz-target": f"{prefix}.{operation}",
-            "authorization": f"AWS4-HMAC-SHA256 Credential={credential}, SignedHeaders=host, Signature=0",
         },
         body=orjson.dumps(params),
     )

@@ -12,6 +12,7 @@ import msgspec
 from headgate.model.alarm import AlarmDelivery, HistoryItem
 from headgate.model.value import Value
 
+MAX_ITEMS: Final = 500_000  # of history, of all alarms
 _ITEMS: Final = msgspec.json.Decoder(HistoryItem)
 _DELIVERIES: Final = msgspec.json.Decoder(AlarmDelivery)
 
@@ -75,9 +76,12 @@ class AlarmJournal:
         )
         return [(number, _ITEMS.decode(body)) for number, body in rows]
 
-    def forget(self, before: float) -> None:
-        """Delete the history of before this time."""
+    def forget(self, before: float, most: int = MAX_ITEMS) -> None:
+        """Delete the history of before this time, and beyond `most` items of all alarms the oldest."""
         self._connection.execute("DELETE FROM alarm_history WHERE at < ?", (before,))
+        self._connection.execute(
+            "DELETE FROM alarm_history WHERE id <= (SELECT max(id) FROM alarm_history) - ?", (most,)
+        )
 
     def send(self, delivery: AlarmDelivery) -> None:
         """Have a message delivered, or delivered later than was said before."""

@@ -185,9 +185,10 @@ class MetricDatabase:
         """The metrics with points that are this one but for their unit."""
         return list(self._of_any_unit.get(_without_unit(key), ()))
 
-    def last_at(self) -> int | None:
-        """When the last point was that is still kept to the second; None where there is none."""
-        last: int | None = self._connection.execute("SELECT max(at) FROM point_1").fetchone()[0]
+    def last_at(self, now: float) -> int | None:
+        """When the last point was that is kept to the second; None where there is none. Some are put for the future."""
+        row = self._connection.execute("SELECT max(at) FROM point_1 WHERE at <= ?", (int(now),)).fetchone()
+        last: int | None = row[0]
         return last
 
     def points(self, key: MetricKey, start: int, end: int, period: int, now: float) -> dict[int, Point]:

@@ -22,6 +22,7 @@ APPLICATION_ID: Final = 0x48475452  # "HGTR"
 SCHEMA_VERSION: Final = 1
 MAX_BLOB_BYTES: Final = 50 * 1024 * 1024  # of one function's zip, as Lambda has it
 _KEPT_CODE: Final = 20  # releases
+_KEPT: Final = 2_000  # releases that have ended, with their journals
 
 _SCHEMA: Final = """
 CREATE TABLE release (
@@ -132,7 +133,7 @@ class ReleaseStore:
         with self._transaction() as connection:
             _check(connection, lease)
             connection.execute("UPDATE release SET is_open = 0 WHERE name = ?", (name,))
-            _drop_blobs(connection)
+            _drop_old(connection)
 
     def acquire(self, name: str, holder: str, seconds: float) -> Lease | None:
         now = self._clock()
@@ -196,8 +197,14 @@ def _json(value: object) -> str:
     return msgspec.json.encode(value).decode()
 
 
-def _drop_blobs(connection: sqlite3.Connection) -> None:
-    """Code is kept for another attempt of an open release, or of one of the newest: it is published elsewhere too."""
+def _drop_old(connection: sqlite3.Connection) -> None:
+    """The oldest journals go. Code is kept for another attempt of an open release, or of one of the newest."""
+    connection.execute(
+        "DELETE FROM release WHERE NOT is_open AND name NOT IN "
+        "(SELECT name FROM release WHERE NOT is_open ORDER BY created_at DESC LIMIT ?)",
+        (_KEPT,),
+    )
+    connection.execute("DELETE FROM entry WHERE name NOT IN (SELECT name FROM release)")
     connection.execute(
         "DELETE FROM blob WHERE sha256 NOT IN (SELECT each.value FROM release, json_each(release.artefacts) AS each "
         "WHERE is_open OR name IN (SELECT name FROM release ORDER BY created_at DESC LIMIT ?))",

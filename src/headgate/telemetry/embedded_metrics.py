@@ -12,14 +12,14 @@ import orjson
 from headgate.model.metric import MetricKey, Sample
 from headgate.telemetry.metric_sink import sample_of
 
-_MARK: Final = '"_aws"'
+MARK: Final = '"_aws"'
 _MAX_METRICS: Final = 100  # of one directive
 _MAX_VALUES: Final = 100  # of one metric
 
 
 def embedded_metrics(account_id: str, region: str, message: str) -> list[Sample]:
     """The points that an event makes; none for one of another format. What of it breaks the format is left out."""
-    if _MARK not in message or not message.lstrip().startswith("{"):
+    if MARK not in message or not message.lstrip().startswith("{"):
         return []  # nearly all events: they are not parsed
     try:
         document = orjson.loads(message)

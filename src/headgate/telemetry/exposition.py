@@ -30,6 +30,9 @@ _HISTOGRAMS: Final = {
 _GAUGES: Final = {
     "headgate_revision": "Revision of the stored state",
     "headgate_gateway_connections": "Open connections of the gateway",
+    "headgate_log_events_dropped": "Log events that could not be written",
+    "headgate_trace_segments_dropped": "Segments of traces that could not be written",
+    "headgate_trace_exports_dropped": "Segments that no OpenTelemetry collector took",
     "headgate_metric_points_lost": "Points of metrics that could not be written",
     "process_resident_memory_bytes": "Resident memory of the server process",
     "process_start_time_seconds": "Start of the server process, since the epoch",

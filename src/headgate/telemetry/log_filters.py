@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 import orjson
 
 from headgate.model.metric import MetricKey, Sample
-from headgate.telemetry.embedded_metrics import embedded_metrics
+from headgate.telemetry.embedded_metrics import MARK, embedded_metrics
 from headgate.telemetry.filter_pattern import FilterPattern, Match, PatternError, compile_pattern
 from headgate.telemetry.filter_syntax import number
 from headgate.telemetry.log_writing import Event, Written, byte_length
@@ -61,8 +61,9 @@ class Filters:
         observed = Observed([], [])
         for each in written:
             owner = self._owner(each.group_id)
-            for event in each.events:
-                observed.metrics.extend(embedded_metrics(owner.account_id, owner.region, event.message))
+            for _, message in each.lines:
+                if MARK in message:
+                    observed.metrics.extend(embedded_metrics(owner.account_id, owner.region, message))
             group = self._groups.get(each.group_id)
             if group is not None:
                 group.observe(owner, each, observed)

@@ -12,7 +12,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final, NamedTuple, TypeVar
 
-from headgate.telemetry.log_database import clear, open_for_reading, open_for_writing
+from headgate.telemetry.database_file import open_for_reading, open_for_writing
+from headgate.telemetry.log_database import LOGS, clear
 from headgate.telemetry.log_filters import Filters, Observed
 from headgate.telemetry.log_retention import SLICE, sweep_slice
 from headgate.telemetry.log_writing import EventWriter, Line, StreamId, Written
@@ -58,7 +59,7 @@ class Writing:
         written = self._events.write_events(stream, name, events, now_ms)
         self._written.append(written)
         self._rows += len(events)
-        return written.events[-1].id
+        return written.last_id
 
     def forget(self) -> None:
         """Say that groups, streams or filters were changed: what is remembered of them is read anew."""
@@ -89,7 +90,7 @@ class LogStore:
         durable: bool = True,
         observed: Callable[[Observed], None] = lambda _: None,
     ) -> None:
-        """`observed` is called on the loop with what the filters made of new events. Raises LogDatabaseError."""
+        """`observed` is called on the loop with what the filters made of new events. Raises DatabaseFileError."""
         self.database: Final = database
         self._bounds = bounds
         self._durable = durable
@@ -150,7 +151,7 @@ class LogStore:
         self._writer.shutdown()
 
     def _open(self) -> None:
-        self._connection = open_for_writing(self.database, durable=self._durable)
+        self._connection = open_for_writing(self.database, LOGS, durable=self._durable)
         self._events = EventWriter(self._connection, self._bounds.max_bytes)
         self._filters = Filters(self._connection)
 

@@ -3,10 +3,10 @@
 import sqlite3
 import time
 from collections.abc import Iterable, Sequence
-from itertools import islice
+from itertools import count, islice, repeat
 from typing import Final, NamedTuple
 
-from headgate.telemetry.log_database import used_bytes
+from headgate.telemetry.database_file import used_bytes
 
 EVENT_OVERHEAD_BYTES: Final = 26  # what CloudWatch Logs counts for an event beside its message
 _PIECE: Final = 500  # lines
@@ -29,7 +29,17 @@ class Written(NamedTuple):
 
     group_id: int
     stream: str
-    events: list[Event]
+    first_id: int
+    lines: Sequence[tuple[int, str]]  # milliseconds since the epoch, message
+
+    @property
+    def last_id(self) -> int:
+        return self.first_id + len(self.lines) - 1
+
+    @property
+    def events(self) -> list[Event]:
+        """Made when asked for: most groups have no filter that looks at them."""
+        return [Event(id_, *line) for id_, line in enumerate(self.lines, self.first_id)]
 
 
 class StreamId(NamedTuple):
@@ -76,21 +86,21 @@ class EventWriter:
         """Events (milliseconds since the epoch, message) of one stream that is there."""
         first_id = self._next_id
         self._next_id += len(events)
-        written = [Event(first_id + at, *event) for at, event in enumerate(events)]
         group_id, stream_id = stream
+        times, messages = zip(*events, strict=True)
         self._connection.executemany(
             "INSERT INTO event VALUES (?, ?, ?, ?, ?, ?)",
-            [(event[0], group_id, stream_id, event[1], now_ms, event[2]) for event in written],
+            zip(count(first_id), repeat(group_id), repeat(stream_id), times, repeat(now_ms), messages),
         )
-        earliest, latest = min(events)[0], max(events)[0]
+        earliest, latest = min(times), max(times)
         self._connection.execute(
             "UPDATE log_stream SET first_ms = min(coalesce(first_ms, ?1), ?1), "
             "last_ms = max(coalesce(last_ms, ?2), ?2), ingested_ms = ?3 WHERE id = ?4",
             (earliest, latest, now_ms, stream_id),
         )
-        size = sum(byte_length(message) for _, message in events)
+        size = sum(map(byte_length, messages))
         self._connection.execute("UPDATE log_group SET stored_bytes = stored_bytes + ? WHERE id = ?", (size, group_id))
-        return Written(group_id, name, written)
+        return Written(group_id, name, first_id, events)
 
     def make_room(self, rows: int) -> None:
         """Delete the oldest events of all groups, so many at most, where the database is above its bound."""

@@ -40,6 +40,18 @@ def scope_of(
     )
 
 
+def unsigned_headers(service: str, scope: Scope) -> dict[str, str]:
+    """Host and credential scope of a request of the server's own to another service.
+
+    An emulator reads the account from the access key and verifies nothing; a forwarder to AWS itself signs anew.
+    """
+    credential = f"{scope.account_id}/20000101/{scope.region}/{service}/aws4_request"
+    return {
+        "host": f"{service}.{scope.region}.amazonaws.com",
+        "authorization": f"AWS4-HMAC-SHA256 Credential={credential}, SignedHeaders=host, Signature=0",
+    }
+
+
 def _credential(request: HttpRequest) -> str:
     if found := _CREDENTIAL.match(request.headers.get("authorization", "")):
         return found[1]

@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from support.releases import QUICK, Story, Versions, a_story, wait_for
+from support.releases import QUICK, Story, Versions, a_story, wait_for, wait_until_shifted
 from support.server import RunningServer, closing, launch, wait_for_end
 
 _PLANNED = {0.0, 20.0, 50.0}
@@ -72,8 +72,7 @@ def test_a_server_killed_in_the_middle_of_a_step_goes_on_with_it(versions: Versi
     with closing(launch(*data)) as first:
         story = Story(first, versions, tmp_path)
         story.start(steps="[{weight: 50, bake: 3s}, {weight: 100}]", analysis=QUICK)
-        while not any(each.get("shifted") == 50 for each in story.events("Did")):
-            pass
+        wait_until_shifted(story, 50)
         controller = controller_of(first)
         assert controller is not None
         first.process.kill()

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from support.releases import QUICK, Versions, a_story, release, wait_for
+from support.releases import QUICK, Versions, a_story, release, wait_for, wait_until_shifted
 from support.server import RunningServer, command
 
 
@@ -41,8 +41,6 @@ def test_a_stage_moved_by_hand_stops_the_release_until_somebody_decides(
 ) -> None:
     with a_story(server, versions, tmp_path) as story:
         story.start(steps="[{weight: 20, bake: 6s}, {weight: 100}]", analysis=f"{QUICK}")
-        while not story.serves[2]:
-            pass  # until the canary is there
         wait_until_shifted(story, 20)
         story.api.patch_stage("prod", ("replace", "/canarySettings/percentTraffic", "70"))
         report = wait_for(server, story.name, "waiting")
@@ -51,14 +49,6 @@ def test_a_stage_moved_by_hand_stops_the_release_until_somebody_decides(
         assert story.tell("resume").returncode == 0
 
         assert story.end()["phase"] == "promoted"
-
-
-def wait_until_shifted(story: object, percent: float) -> None:
-    from support.releases import Story
-
-    assert isinstance(story, Story)
-    while not any(each.get("shifted") == percent for each in story.events("Did")):
-        pass
 
 
 def test_a_rolled_back_release_is_tried_again_with_no_edit(

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from support.releases import QUICK, Versions, a_story, wait_for
+from support.releases import QUICK, Versions, a_story, wait_for, wait_until_shifted
 from support.server import RunningServer
 
 
@@ -80,6 +80,23 @@ def test_without_traffic_the_file_s_policy_decides(
     assert report["phase"] == end
     if end == "rolled-back":
         assert "0 requests on the" in report["why"]
+
+
+def test_an_alarm_rolls_a_release_back(server: RunningServer, versions: Versions, tmp_path: Path) -> None:
+    with a_story(server, versions, tmp_path) as story:
+        alarms = server.client("cloudwatch")
+        alarms.put_metric_alarm(
+            AlarmName=story.name, Namespace="Shop", MetricName="LostOrders", Statistic="Sum", Period=60,
+            EvaluationPeriods=1, Threshold=1, ComparisonOperator="GreaterThanThreshold", TreatMissingData="ignore",
+        )  # fmt: skip
+        alarms.set_alarm_state(AlarmName=story.name, StateValue="OK", StateReason="nothing is lost")
+        story.start(steps="[{weight: 20, bake: 60s}, {weight: 100}]", analysis=f"{QUICK}, alarms: [{story.name}]")
+        wait_until_shifted(story, 20)
+        alarms.set_alarm_state(AlarmName=story.name, StateValue="ALARM", StateReason="orders are lost")
+        report = story.end()
+
+        assert report["phase"] == "rolled-back"
+        assert report["why"] == f"alarm {story.name} is in ALARM"
 
 
 def test_a_limit_holds_after_the_promotion_too(server: RunningServer, versions: Versions, tmp_path: Path) -> None:

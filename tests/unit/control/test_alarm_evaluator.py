@@ -220,6 +220,34 @@ def test_what_was_measured_before_a_crash_and_not_judged_is_judged_after_it(tmp_
     _in_world(tmp_path, story)
 
 
+def test_a_point_of_the_future_hides_no_crash(tmp_path: Path) -> None:
+    async def story(world: _World) -> None:
+        await world.put(replace(_ALARM, evaluation_periods=1, datapoints_to_alarm=None))
+        world.metrics.put(_NOON, 9.0)
+        world.metrics.database.write([Sample(key=_KEY, at=_NOON + 7000, point=point_of(1.0))], _NOON)
+
+        world.now = _NOON + 600
+        await world.evaluator.catch_up()
+
+        assert (await world.state(_ALARM)).state_value is AlarmValue.ALARM
+
+    _in_world(tmp_path, story)
+
+
+def test_an_alarm_that_cannot_be_evaluated_leaves_no_other_unwatched(tmp_path: Path) -> None:
+    broken = replace(_ALARM, alarm_name="a broken one", comparison_operator="Unheard")
+
+    async def story(world: _World) -> None:
+        await world.put(broken)
+        await world.put(replace(_ALARM, datapoints_to_alarm=1))
+        world.metrics.put(_NOON, 9.0)
+
+        assert await world.minute(0) == "ALARM"
+        assert (await world.state(broken)).state_value is AlarmValue.INSUFFICIENT_DATA
+
+    _in_world(tmp_path, story)
+
+
 def test_an_alarm_that_was_changed_while_it_was_evaluated_is_judged_as_it_is_now(tmp_path: Path) -> None:
     async def story(world: _World) -> None:
         await world.put(replace(_ALARM, datapoints_to_alarm=1))
@@ -304,6 +332,30 @@ def test_a_composite_alarm_changes_in_the_same_transaction_as_its_child(tmp_path
     _in_world(tmp_path, story)
 
 
+def test_a_composite_alarm_s_state_that_somebody_set_holds_until_the_next_evaluation(tmp_path: Path) -> None:
+    composite = CompositeAlarm(
+        account_id="000000000000",
+        region="us-east-1",
+        alarm_name="all",
+        alarm_configuration_updated_timestamp=0.0,
+        alarm_rule="ALARM(bad)",
+    )
+
+    async def story(world: _World) -> None:
+        await world.put(_ALARM)
+        await world.put(composite)
+        await world.minute(0)
+        set_by_hand = Change(value=AlarmValue.ALARM, reason="by hand")
+        await world.store.write(lambda tx: change_state(tx, composite, set_by_hand, world.now))
+        before = (await world.state(composite)).state_value
+
+        await world.minute(1)
+
+        assert (before, (await world.state(composite)).state_value) == ("ALARM", "OK")
+
+    _in_world(tmp_path, story)
+
+
 def test_held_actions_are_taken_when_their_time_has_come(tmp_path: Path) -> None:
     composite = CompositeAlarm(
         account_id="000000000000",
@@ -332,5 +384,20 @@ def test_held_actions_are_taken_when_their_time_has_come(tmp_path: Path) -> None
 
         assert before == 0
         assert [each.alarm_name for each in world.targets.taken] == ["all"]
+
+    _in_world(tmp_path, story)
+
+
+def test_history_is_bounded_by_age_and_by_number(tmp_path: Path) -> None:
+    async def story(world: _World) -> None:
+        for number in range(5):
+            await world.put(replace(_ALARM, alarm_name=f"alarm {number}"))
+            world.now += 10
+
+        await world.store.write(lambda tx: tx.alarms.forget(_NOON + 10, most=3))
+
+        assert await world.history("ConfigurationUpdate") == [f'Alarm "alarm {number}" created' for number in (2, 3, 4)]
+        await world.store.write(lambda tx: tx.alarms.forget(_NOON + 35))
+        assert await world.history("ConfigurationUpdate") == ['Alarm "alarm 4" created']
 
     _in_world(tmp_path, story)

@@ -7,7 +7,7 @@ from headgate.dataplane.address import Address
 from headgate.dataplane.function_url.published import FunctionUrls
 from headgate.dataplane.observation import Meter, Meters
 from headgate.dataplane.ports import BackendReply, FunctionReply, FunctionStream, Origin, Ports
-from headgate.dataplane.request import Ids, Request
+from headgate.dataplane.request import Ids, Request, forwarding
 from headgate.dataplane.routing import Routes
 from headgate.dataplane.snapshot import MethodSnapshot, Reply, StageSnapshot, Variant
 from headgate.model.arn import FunctionRef
@@ -97,14 +97,16 @@ def a_request(
     path_parameters: Mapping[str, str] | None = None,
 ) -> Request:
     variant = variant or a_variant()
+    call = call or a_call()
     return Request(
-        call or a_call(),
+        call,
         Address(API, "prod", path, f"/prod{path}"),
         Ids("11111111-1111-4111-a111-111111111111", "extended="),
         StageSnapshot(ACCOUNT, REGION, API, "prod", variant),
         variant,
         method or a_method(),
         path_parameters or {},
+        forwarding(call),
     )
 
 

@@ -136,3 +136,19 @@ def test_node_is_given_the_function_s_memory_for_its_heap(tmp_path: Path) -> Non
     assert program[0] == str(Path(sys.executable).resolve())
     assert program[-1] == "{node_runtime}/bootstrap.mjs"
     assert "--max-old-space-size=180" in program
+
+
+def test_calls_that_come_together_ask_an_interpreter_once(tmp_path: Path) -> None:
+    asked = tmp_path / "asked"
+    python = tmp_path / "python"
+    python.write_text(f'#!/bin/sh\necho once >> {asked}\nexec {sys.executable} "$@"\n')
+    python.chmod(0o755)
+    runtimes = Runtimes({"python3.11": str(python)})
+
+    async def story() -> list[Launch]:
+        return await asyncio.gather(*(runtimes.launch(_spec("python3.11", tmp_path)) for _ in range(4)))
+
+    launches = asyncio.run(story())
+
+    assert asked.read_text() == "once\n"
+    assert len({launch.version for launch in launches}) == 1

@@ -3,9 +3,9 @@ from contextlib import closing
 
 import pytest
 
-from headgate.release.events import Began, Did, Ended, Undid
+from headgate.release.events import Began, Did, Ended, LegBegan, Undid
 from headgate.release.journal import LeaseLost
-from headgate.release.rollout import Phase
+from headgate.release.rollout import Phase, replay
 from unit.release.worlds import BROKEN, CANARY, HEALTHY, Play
 
 _PLANNED = {0.0, 10.0, 50.0, 100.0}
@@ -119,6 +119,57 @@ def test_a_paused_release_raises_no_weight_and_still_rolls_back() -> None:
 
         assert rollout.phase is Phase.ROLLED_BACK
         assert max(play.world.weights) == 10.0
+
+
+_WAVES = CANARY + "regions: [us-east-1, {wave: [eu-west-1, ap-south-1], after: 30m}]\n"
+
+
+def test_waves_follow_one_another_after_their_pause_and_a_wave_s_regions_go_side_by_side() -> None:
+    with closing(Play(_WAVES)) as play:
+        rollout = play.run()
+
+        ends = [entry.event.at for entry in play.store.entries(play.name) if isinstance(entry.event, LegBegan)]
+        first = next(at for at, (region, _) in enumerate(play.world.moves) if region != "us-east-1")
+        assert rollout.phase is Phase.PROMOTED
+        assert {region for region, _ in play.world.moves[:first]} == {"us-east-1"}
+        assert play.clock.now >= ends[0] + 1800
+        second_wave = [region for region, weight in play.world.moves[first:] if weight == 10.0]
+        assert set(second_wave) == {"eu-west-1", "ap-south-1"}
+
+
+def test_one_region_s_failure_takes_all_regions_back_the_last_first() -> None:
+    with closing(Play(_WAVES)) as play:
+        play.world.scenarios["ap-south-1"] = BROKEN
+        rollout = play.run()
+
+        undone = [
+            entry.event.region
+            for entry in play.store.entries(play.name)
+            if isinstance(entry.event, Undid) and entry.event.part == "traffic"
+        ]
+        assert rollout.phase is Phase.ROLLED_BACK
+        assert (rollout.rollback or "").startswith("ap-south-1: errors-5xx")
+        assert undone == ["ap-south-1", "eu-west-1", "us-east-1"]
+        assert {play.world.driver(region).weight for region in undone} == {0.0}
+
+
+def test_the_journal_alone_says_all_that_the_controller_knows(play: Play) -> None:
+    play.run(until=lambda _: play.weight == 50.0)
+    controller = play.controller()
+    for _ in range(20):
+        controller.step()
+
+    assert replay(entry.event for entry in play.store.entries(play.name)) == controller.rollout
+    controller.close()
+
+
+def test_an_abandoned_release_leaves_all_as_it_is(play: Play) -> None:
+    play.run(until=lambda _: play.weight == 50.0)
+    play.service.command(play.name, "abandon", "ann", "by hand from here")
+    rollout = play.run()
+
+    assert rollout.phase is Phase.ABANDONED
+    assert play.weight == 50.0
 
 
 def test_functions_alone_are_moved_by_a_rolling_release() -> None:

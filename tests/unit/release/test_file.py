@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 
 from headgate.model.release import Duration, Percentage
@@ -176,6 +178,13 @@ def test_a_variable_s_value_may_be_a_secret_and_is_not_shown() -> None:
     text = _HEAD.replace("{deployment: current}", "{variables: {key: 'hunter2!'}}")
 
     assert "hunter2" not in "\n".join(problems(text))
+
+
+@pytest.mark.parametrize("name", ["release-green.yaml", "release-red.yaml"])
+def test_the_examples_can_be_read(name: str) -> None:
+    file = Path(__file__).parents[3] / "examples" / "orders" / name
+
+    assert read_release(file.read_text(encoding="utf-8"), name).api == "shop"
 
 
 def test_all_problems_are_told_at_once() -> None:

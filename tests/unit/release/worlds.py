@@ -45,7 +45,7 @@ class Clock:
 
 
 class CrashingWorld(SimulatedWorld):
-    """Counts what touches it; before or after the one that is named, the process dies."""
+    """Counts what touches it; before or after the one that is named, the process dies. Regions have traffic each."""
 
     def __init__(self, rollout: Rollout, scenario: Scenario, crash_at: int = -1) -> None:
         super().__init__(rollout.release, scenario, random.Random(7))
@@ -54,11 +54,18 @@ class CrashingWorld(SimulatedWorld):
         self.touches = 0
         self.crash_at = crash_at
         self.weights: list[float] = []  # that the change had, in order
+        self.moves: list[tuple[str, float]] = []  # region and weight
+        self.scenarios: dict[str, Scenario] = {}  # of regions that have another
 
     def driver(self, region: str) -> "CrashingDriver":
         if region not in self._crashing:
-            self._crashing[region] = CrashingDriver(self)
+            self._crashing[region] = CrashingDriver(self, region)
         return self._crashing[region]
+
+    def source(self, region: str) -> SimulatedWorld:
+        if region not in self.scenarios:
+            return self
+        return SimulatedWorld(self.release, self.scenarios[region], random.Random(7))
 
     def touch(self) -> None:
         self.touches += 1
@@ -69,9 +76,10 @@ class CrashingWorld(SimulatedWorld):
 class CrashingDriver(SimulatedDriver):
     """Dies before its act, or right after it."""
 
-    def __init__(self, world: CrashingWorld) -> None:
+    def __init__(self, world: CrashingWorld, region: str) -> None:
         super().__init__(world.release)
         self._world = world
+        self._region = region
 
     def deploy(self, key: str) -> str:
         with self._touched():
@@ -94,6 +102,7 @@ class CrashingDriver(SimulatedDriver):
         self._world.touch()
         yield
         self._world.weights.append(self.weight)
+        self._world.moves.append((self._region, self.weight))
         self._world.touch()
 
     @property

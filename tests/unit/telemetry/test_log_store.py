@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from headgate.model.metric import MetricKey, Sample, point_of
+from headgate.telemetry.database_file import DatabaseFileError, used_bytes
 from headgate.telemetry.log_buffer import LogBuffer
-from headgate.telemetry.log_database import LogDatabaseError, used_bytes
 from headgate.telemetry.log_filters import Observed
 from headgate.telemetry.log_reading import Window, scan_group
 from headgate.telemetry.log_retention import DAY_MS
@@ -261,7 +261,7 @@ def test_a_database_that_cannot_be_used_is_refused_in_one_line(tmp_path: Path, c
         database.write_bytes(content * 100)
 
     async def story() -> None:
-        with pytest.raises(LogDatabaseError) as refused:
+        with pytest.raises(DatabaseFileError) as refused:
             LogStore(database)
         assert str(refused.value).startswith(f"{database} {why}")
         assert "\n" not in str(refused.value)

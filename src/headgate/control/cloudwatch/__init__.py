@@ -5,7 +5,6 @@ from typing import Final
 
 from headgate.control.cloudwatch import (
     alarm_operations,
-    alarm_tags,
     dashboards,
     describe_alarms,
     get_metric_data,
@@ -15,6 +14,7 @@ from headgate.control.cloudwatch import (
     put_composite_alarm,
     put_metric_alarm,
     put_metric_data,
+    tags,
 )
 from headgate.control.context import Act, OperationTable, Read, Write
 
@@ -32,9 +32,9 @@ OPERATIONS: Final[OperationTable] = {
     "EnableAlarmActions": Write(alarm_operations.enable_alarm_actions),
     "DisableAlarmActions": Write(alarm_operations.disable_alarm_actions),
     "DeleteAlarms": Write(alarm_operations.delete_alarms),
-    "TagResource": Write(alarm_tags.tag_resource),
-    "UntagResource": Write(alarm_tags.untag_resource),
-    "ListTagsForResource": Read(alarm_tags.list_tags),
+    "TagResource": Write(tags.tag_resource),
+    "UntagResource": Write(tags.untag_resource),
+    "ListTagsForResource": Read(tags.list_tags),
     "GetMetricWidgetImage": Act(metric_widget.get_metric_widget_image),
     "PutDashboard": Write(dashboards.put_dashboard),
     "GetDashboard": Read(dashboards.get_dashboard),

@@ -9,7 +9,7 @@ from headgate.control.cloudwatch.errors import validation
 from headgate.model.arn import parse_function_arn
 
 MAX_ACTIONS: Final = 5  # of one state
-_TOPIC_ARN: Final = re.compile(r"arn:aws[\w-]*:sns:[\w-]+:\d{12}:[\w-]{1,256}(?:\.fifo)?", re.ASCII)
+_TOPIC_ARN: Final = re.compile(r"arn:aws[\w-]*:sns:[\w-]+:\d{12}:[\w-]{1,256}", re.ASCII)  # FIFO topics take no alarms
 # Of the form that Terraform's provider takes for an ARN, which wants the partition to be one of AWS's.
 _WEBHOOK_ARN: Final = re.compile(r"arn:aws:headgate:[\w-]*:\d*:webhook/([\w.-]+)", re.ASCII)
 

@@ -1,5 +1,6 @@
 """The alarms as they are stored, in memory: evaluating thousands of them each minute reads no document."""
 
+import logging
 from collections.abc import Callable, Sequence
 
 import msgspec
@@ -7,8 +8,11 @@ import msgspec
 from headgate.control.cloudwatch.alarm_series import AlarmSeries
 from headgate.control.cloudwatch.alarm_states import find_alarm
 from headgate.model.alarm import Alarm, AlarmState, AlarmValue, CompositeAlarm, MetricAlarm
+from headgate.model.errors import ApiError
 from headgate.store.transaction import Change, Transaction
 from headgate.telemetry.alarm_evaluation import interval_s
+
+_log = logging.getLogger("headgate.alarms")
 
 _Key = tuple[str, str, str]
 
@@ -52,11 +56,13 @@ class AlarmBook:
         return [key for key, until in self._held.items() if until <= now]
 
     def _publisher(self, stored: dict[_Key, tuple[Alarm | None, AlarmState | None]]) -> Callable[[], None]:
-        watched = {
-            key: WatchedAlarm(alarm, state.state_value, AlarmSeries(alarm))
-            for key, (alarm, state) in stored.items()
-            if isinstance(alarm, MetricAlarm) and state is not None
-        }
+        watched = {}
+        for key, (alarm, state) in stored.items():
+            if isinstance(alarm, MetricAlarm) and state is not None:
+                try:
+                    watched[key] = WatchedAlarm(alarm, state.state_value, AlarmSeries(alarm))
+                except ApiError as error:  # stored by a version that took it
+                    _log.error("the alarm %s is not evaluated: %s", alarm.alarm_arn, error)
         held = {
             key: state.suppression.until
             for key, (_, state) in stored.items()

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
-from headgate.control.cloudwatch.alarm_states import find_alarm
+from headgate.control.cloudwatch.alarm_states import find_alarm, follow
 from headgate.control.cloudwatch.errors import not_found, validation
 from headgate.model.alarm import Alarm, AlarmState, CompositeAlarm, alarm_type
 from headgate.model.scope import Scope
@@ -38,6 +38,7 @@ def delete_alarm(tx: Transaction, alarm: Alarm, now: float) -> None:
     tx.delete(type(alarm), *alarm.key)
     tx.delete(AlarmState, *alarm.key)
     _record(tx, alarm, now, "deleted")
+    follow(tx, alarm, now, f"{alarm.alarm_arn} was deleted")
 
 
 def existing(tx: Transaction, scope: Scope, name: str) -> Alarm:

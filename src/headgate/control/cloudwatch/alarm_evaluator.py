@@ -12,7 +12,13 @@ from collections.abc import Awaitable, Callable, Iterable
 from typing import Final, Protocol, TypeVar
 
 from headgate.control.cloudwatch.alarm_book import AlarmBook, WatchedAlarm
-from headgate.control.cloudwatch.alarm_states import change_state, find_alarm, pass_time
+from headgate.control.cloudwatch.alarm_states import (
+    change_state,
+    find_alarm,
+    judge_composite,
+    overridden_composites,
+    pass_time,
+)
 from headgate.control.context import Store
 from headgate.model.alarm import AlarmState, CompositeAlarm
 from headgate.store.metric_database import MetricDatabase
@@ -65,7 +71,7 @@ class AlarmEvaluator:
 
     async def catch_up(self) -> None:
         """Evaluate as of the end of what was measured before the start: a crash may have come before it was judged."""
-        last = await self._metrics.read(lambda database, _: database.last_at())
+        last = await self._metrics.read(lambda database, now: database.last_at(now))
         if last is None:
             return
         for interval in _INTERVALS:
@@ -78,8 +84,10 @@ class AlarmEvaluator:
         for interval in _INTERVALS:
             tick = self._latest(interval)
             if tick > self._done.get(interval, 0):
-                self._done[interval] = tick
                 await self.evaluate(interval, tick)
+                if interval == INTERVAL_S:
+                    await self._evaluate_composites()
+                self._done[interval] = tick
         now = self._clock()
         if held := self._book.held(now):
             await self._store.write(lambda tx: _let_go(tx, held, now))
@@ -96,6 +104,12 @@ class AlarmEvaluator:
             if changed:
                 await self._store.write(lambda tx: _take(tx, changed, now))  # noqa: B023
 
+    async def _evaluate_composites(self) -> None:
+        """They change with their children: what is left is a state that somebody has set."""
+        if overridden := await self._store.read(overridden_composites):
+            now = self._clock()
+            await self._store.write(lambda tx: _judge_anew(tx, overridden, now))
+
     def _latest(self, interval: int) -> int:
         """The latest end of an interval whose points are all there."""
         return int(self._clock() - DELAY_S) // interval * interval
@@ -104,12 +118,18 @@ class AlarmEvaluator:
         try:
             await act()
         except Exception:
-            # A full disk, or a defect with one alarm, must not end the evaluation of all others.
-            _log.exception("alarms could not be evaluated; they are again in %s s", SHORT_INTERVAL_S)
+            # A full disk, above all: what could not be stored is found again the next time.
+            _log.exception("alarms could not be evaluated; it is tried again in %s s", SHORT_INTERVAL_S)
 
 
 def _judged(database: MetricDatabase, alarms: Iterable[WatchedAlarm], tick: int, now: float) -> _Found:
-    return [(each, evaluate(each.alarm, each.series.points(database, tick, now))) for each in alarms]
+    found = []
+    for each in alarms:
+        try:
+            found.append((each, evaluate(each.alarm, each.series.points(database, tick, now))))
+        except Exception:  # a defect with one alarm must not leave all others unwatched
+            _log.exception("the alarm %s could not be evaluated", each.alarm.alarm_arn)
+    return found
 
 
 def _take(tx: Transaction, changed: _Found, now: float) -> None:
@@ -125,6 +145,12 @@ def _take(tx: Transaction, changed: _Found, now: float) -> None:
         )
         change_state(tx, alarm, change, now)
         _log.info("alarm %s: %s -> %s", alarm.alarm_arn, state.state_value, evaluation.value)
+
+
+def _judge_anew(tx: Transaction, alarms: Iterable[CompositeAlarm], now: float) -> None:
+    for alarm in alarms:
+        if tx.get(CompositeAlarm, *alarm.key) == alarm:
+            judge_composite(tx, alarm, now, f"{alarm.alarm_arn} was evaluated")
 
 
 def _let_go(tx: Transaction, held: Iterable[tuple[str, str, str]], now: float) -> None:

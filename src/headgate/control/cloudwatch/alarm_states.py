@@ -49,6 +49,21 @@ def judge_composite(tx: Transaction, alarm: CompositeAlarm, now: float, reason: 
     _judge(tx, alarm, now, reason, frozenset())
 
 
+def overridden_composites(tx: Transaction) -> list[CompositeAlarm]:
+    """Composite alarms that have another state than their rule gives: somebody has set it. Those in a cycle, too."""
+    found = []
+    for alarm in tx.list(CompositeAlarm):
+        state = tx.get(AlarmState, *alarm.key)
+        if state is not None and state.state_value is not _value(alarm, _states(tx, alarm)):
+            found.append(alarm)
+    return found
+
+
+def follow(tx: Transaction, alarm: Alarm, now: float, reason: str) -> None:
+    """Let those that look at an alarm see that it is there, is another, or is gone."""
+    _follow(tx, alarm, now, reason, frozenset({alarm.key}))
+
+
 def composites_of(tx: Transaction, account_id: str, region: str) -> _Composites:
     return {alarm.alarm_name: alarm for alarm in tx.list(CompositeAlarm, account_id, region)}
 
@@ -80,13 +95,12 @@ def _step(tx: Transaction, alarm: Alarm, change: Change | None, now: float, pass
     for number, target in enumerate(step.actions):
         tx.alarms.send(_delivery(tx, alarm, step.state, target, number, now))
     if step.state.state_value is not state.state_value:
-        _follow(tx, alarm, step.state, now, passed | {alarm.key})
+        at = datetime.fromtimestamp(step.state.state_transitioned_timestamp, UTC)
+        told = f"{alarm.alarm_arn} transitioned to {step.state.state_value} at {at:%A %d %B, %Y %H:%M:%S UTC}"
+        _follow(tx, alarm, now, told, passed | {alarm.key})
 
 
-def _follow(tx: Transaction, alarm: Alarm, state: AlarmState, now: float, passed: frozenset[_Key]) -> None:
-    """Let those that look at this alarm see its new state."""
-    at = datetime.fromtimestamp(state.state_transitioned_timestamp, UTC)
-    reason = f"{alarm.alarm_arn} transitioned to {state.state_value} at {at:%A %d %B, %Y %H:%M:%S UTC}"
+def _follow(tx: Transaction, alarm: Alarm, now: float, reason: str, passed: frozenset[_Key]) -> None:
     for other in composites_of(tx, alarm.account_id, alarm.region).values():
         if other.key in passed:
             continue
@@ -99,9 +113,7 @@ def _follow(tx: Transaction, alarm: Alarm, state: AlarmState, now: float, passed
 def _judge(tx: Transaction, alarm: CompositeAlarm, now: float, reason: str, passed: frozenset[_Key]) -> None:
     if is_in_cycle(alarm, composites_of(tx, alarm.account_id, alarm.region)):
         return
-    rule = parse_rule(alarm.alarm_rule)
     states = _states(tx, alarm)
-    alarming = holds(rule, lambda name: states[name].state_value if name in states else AlarmValue.INSUFFICIENT_DATA)
     triggering = [
         {
             "arn": alarm_arn_of(alarm, name),
@@ -111,11 +123,20 @@ def _judge(tx: Transaction, alarm: CompositeAlarm, now: float, reason: str, pass
         if state.state_value is AlarmValue.ALARM
     ]
     change = Change(
-        value=AlarmValue.ALARM if alarming else AlarmValue.OK,
+        value=_value(alarm, states),
         reason=reason,
         reason_data=orjson.dumps({"triggeringAlarms": triggering}).decode(),
     )
     _step(tx, alarm, change, now, passed)
+
+
+def _value(alarm: CompositeAlarm, states: Mapping[str, AlarmState]) -> AlarmValue:
+    """What a composite alarm's rule makes of its children; one that is not there has no data."""
+
+    def state_of(name: str) -> AlarmValue:
+        return states[name].state_value if name in states else AlarmValue.INSUFFICIENT_DATA
+
+    return AlarmValue.ALARM if holds(parse_rule(alarm.alarm_rule), state_of) else AlarmValue.OK
 
 
 def _states(tx: Transaction, alarm: CompositeAlarm) -> dict[str, AlarmState]:

@@ -5,9 +5,8 @@ among its own. So its Publish is not used: its list of subscriptions is, and eac
 """
 
 from collections.abc import Mapping
-from typing import Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 from urllib.parse import urlencode
-from xml.etree import ElementTree
 
 import orjson
 
@@ -18,6 +17,10 @@ from headgate.model.scope import Scope
 from headgate.model.value import Value
 from headgate.telemetry.alarm_reason import long_time
 from headgate.wire.http import HttpRequest, HttpResponse
+from headgate.wire.sigv4 import unsigned_headers
+
+if TYPE_CHECKING:
+    from xml.etree.ElementTree import Element
 
 PROTOCOLS: Final = frozenset({"http", "https", "sqs", "lambda"})
 _MAX_PAGES: Final = 100
@@ -123,21 +126,20 @@ def _takes(attributes: Mapping[str, str], message: str) -> bool:
     return matches(pattern, orjson.loads(message) if of_body else {})
 
 
-async def _ask(services: Services, topic: str, action: str, members: Mapping[str, str]) -> ElementTree.Element:
+async def _ask(services: Services, topic: str, action: str, members: Mapping[str, str]) -> "Element":
     """The answer's elements, without their namespace."""
+    from xml.etree import ElementTree  # slow to import, and of use to alarms that tell a topic alone
+
     account_id, region = topic.split(":")[4], topic.split(":")[3]
-    credential = f"{account_id}/20000101/{region}/sns/aws4_request"
+    scope = Scope(account_id=account_id, region=region, service="sns")
+    form_type = {"content-type": "application/x-www-form-urlencoded; charset=utf-8"}
     request = HttpRequest(
         method="POST",
         path="/",
-        headers={
-            "host": f"sns.{region}.amazonaws.com",
-            "content-type": "application/x-www-form-urlencoded; charset=utf-8",
-            "authorization": f"AWS4-HMAC-SHA256 Credential={credential}, SignedHeaders=host, Signature=0",
-        },
+        headers={**unsigned_headers("sns", scope), **form_type},
         body=urlencode({"Action": action, "Version": "2010-03-31", **members}).encode(),
     )
-    answer = await services.answer("sns", request, Scope(account_id=account_id, region=region, service="sns"))
+    answer = await services.answer("sns", request, scope)
     if answer.status != 200:
         raise DeliveryFailed(f"{action} of {topic} was answered {answer.status}: {answer.body[:300]!r}")
     try:

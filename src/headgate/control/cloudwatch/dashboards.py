@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 import orjson
 
-from headgate.control.cloudwatch.alarm_tags import tags_of
 from headgate.control.cloudwatch.errors import bad_token, invalid
+from headgate.control.cloudwatch.tags import tags_of
 from headgate.control.context import Context
 from headgate.model.dashboard import Dashboard
 from headgate.model.errors import ApiError

@@ -1,11 +1,12 @@
 """DescribeAlarms, DescribeAlarmsForMetric and DescribeAlarmHistory."""
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
 from headgate.control.cloudwatch.alarm_documents import existing, shown
+from headgate.control.cloudwatch.alarm_states import find_alarm
 from headgate.control.cloudwatch.errors import bad_combination, bad_token, validation
 from headgate.control.context import Context
 from headgate.model.alarm import Alarm, AlarmState, CompositeAlarm, MetricAlarm, alarm_type
@@ -26,25 +27,26 @@ _Shown = Mapping[str, Any]
 
 
 def describe_alarms(context: Context, request: "shapes.DescribeAlarmsInput") -> Mapping[str, Any]:
-    found = _family(context, request) if any(name in request for name in _FAMILY) else _filtered(context, request)
+    if any(name in request for name in _FAMILY):
+        found, members = _family(context, request)
+    else:
+        found, members = _filtered(context, request), None
     try:
         taken, token = page(
             found,
             request.get("MaxRecords"),
             request.get("NextToken"),
-            lambda each: each[0].alarm_name,
+            lambda each: each.alarm_name,
             default=PAGE,
             most=MAX_PAGE,
         )
     except ApiError as error:
         raise bad_token() from error
-    types: Collection[str] = request.get("AlarmTypes", _DEFAULT_TYPES)
-    if any(name in request for name in _FAMILY):
-        types = ("MetricAlarm", "CompositeAlarm")
-    answer: dict[str, Any] = {}
-    for kind, member in (("CompositeAlarm", "CompositeAlarms"), ("MetricAlarm", "MetricAlarms")):
-        # A kind that was not asked for has an empty list, as it has with AWS.
-        answer[member] = [look for alarm, look in taken if alarm_type(alarm) == kind and kind in types]
+    answer: dict[str, Any] = {"CompositeAlarms": [], "MetricAlarms": []}
+    for alarm in taken:
+        look = _look(context, alarm)
+        shown_members = look if members is None else {name: look[name] for name in members}
+        answer[f"{alarm_type(alarm)}s"].append(shown_members)
     if token is not None:
         answer["NextToken"] = token
     return answer
@@ -96,30 +98,26 @@ def describe_alarm_history(context: Context, request: "shapes.DescribeAlarmHisto
     return answer
 
 
-def _filtered(context: Context, request: Mapping[str, Any]) -> list[tuple[Alarm, _Shown]]:
+def _filtered(context: Context, request: Mapping[str, Any]) -> list[Alarm]:
     if "AlarmNames" in request and "AlarmNamePrefix" in request:
         raise bad_combination("AlarmNames and AlarmNamePrefix are mutually exclusive.")
-    names = set(request.get("AlarmNames") or ())
     prefix = request.get("AlarmNamePrefix", "")
     action = request.get("ActionPrefix")
     value = request.get("StateValue")
     found = []
-    for alarm in _alarms(context, request.get("AlarmTypes", _DEFAULT_TYPES)):
-        if names and alarm.alarm_name not in names:
-            continue
+    for alarm in _alarms(context, request.get("AlarmTypes", _DEFAULT_TYPES), request.get("AlarmNames") or None):
         if not alarm.alarm_name.startswith(prefix):
             continue
         actions = (*alarm.ok_actions, *alarm.alarm_actions, *alarm.insufficient_data_actions)
         if action is not None and not any(each.startswith(action) for each in actions):
             continue
-        look = _look(context, alarm)
-        if value is None or look["StateValue"] == value:
-            found.append((alarm, look))
+        if value is None or _look(context, alarm)["StateValue"] == value:
+            found.append(alarm)
     return found
 
 
-def _family(context: Context, request: Mapping[str, Any]) -> list[tuple[Alarm, _Shown]]:
-    """The alarms that a rule looks at, or whose rules look at one; little is told of each."""
+def _family(context: Context, request: Mapping[str, Any]) -> tuple[list[Alarm], tuple[str, ...]]:
+    """The alarms that a rule looks at, or whose rules look at one; and the little that is told of each."""
     others = [name for name in request if name not in {*_FAMILY, "MaxRecords", "NextToken"}]
     asked = [name for name in _FAMILY if name in request]
     if others or len(asked) > 1:
@@ -127,33 +125,29 @@ def _family(context: Context, request: Mapping[str, Any]) -> list[tuple[Alarm, _
             f"{asked[0]} can be used with MaxRecords and NextToken alone, not with {(others or asked)[-1]}."
         )
     alarm = existing(context.tx, context.scope, request[asked[0]])
-    every = _alarms(context, ("MetricAlarm", "CompositeAlarm"))
-    related: Callable[[Alarm], bool]
-    members: tuple[str, ...]
-    if asked[0] == "ChildrenOfAlarmName":
-        names = set(children(parse_rule(alarm.alarm_rule))) if isinstance(alarm, CompositeAlarm) else set()
-        related = lambda each: each.alarm_name in names  # noqa: E731  one of two
-        members = ("AlarmName", "AlarmArn", "StateValue", "StateUpdatedTimestamp")
-    else:
-        related = lambda each: (  # noqa: E731
-            isinstance(each, CompositeAlarm) and alarm.alarm_name in children(parse_rule(each.alarm_rule))
-        )
-        members = ("AlarmName", "AlarmArn")
-    found: list[tuple[Alarm, _Shown]] = []
-    for each in every:
-        if related(each):
-            look = _look(context, each)
-            found.append((each, {name: look[name] for name in members}))
-    return found
+    if asked[0] == "ParentsOfAlarmName":
+        parents: list[Alarm] = [
+            each
+            for each in context.tx.list(CompositeAlarm, context.scope.account_id, context.scope.region)
+            if alarm.alarm_name in children(parse_rule(each.alarm_rule))
+        ]
+        return parents, ("AlarmName", "AlarmArn")
+    names = children(parse_rule(alarm.alarm_rule)) if isinstance(alarm, CompositeAlarm) else ()
+    found = _alarms(context, ("MetricAlarm", "CompositeAlarm"), names)
+    return found, ("AlarmName", "AlarmArn", "StateValue", "StateUpdatedTimestamp")
 
 
-def _alarms(context: Context, types: Iterable[str]) -> list[Alarm]:
-    scope = context.scope
+def _alarms(context: Context, types: Collection[str], names: Iterable[str] | None = None) -> list[Alarm]:
+    """All of these types, or those of these names."""
+    account_id, region = context.scope.account_id, context.scope.region
+    if names is not None:
+        found = (find_alarm(context.tx, (account_id, region, name)) for name in dict.fromkeys(names))
+        return [alarm for alarm in found if alarm is not None and alarm_type(alarm) in types]
     alarms: list[Alarm] = []
     if "MetricAlarm" in types:
-        alarms += context.tx.list(MetricAlarm, scope.account_id, scope.region)
+        alarms += context.tx.list(MetricAlarm, account_id, region)
     if "CompositeAlarm" in types:
-        alarms += context.tx.list(CompositeAlarm, scope.account_id, scope.region)
+        alarms += context.tx.list(CompositeAlarm, account_id, region)
     return alarms
 
 

@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from headgate.control.cloudwatch.alarm_actions import check_actions
 from headgate.control.cloudwatch.alarm_documents import put_alarm
-from headgate.control.cloudwatch.alarm_states import find_alarm, judge_composite
-from headgate.control.cloudwatch.alarm_tags import tags_of
+from headgate.control.cloudwatch.alarm_states import find_alarm, follow, judge_composite
 from headgate.control.cloudwatch.errors import validation
 from headgate.control.cloudwatch.ports import CloudWatchPorts
+from headgate.control.cloudwatch.tags import tags_of
 from headgate.model.alarm import CompositeAlarm
 from headgate.model.scope import Scope
 from headgate.store.transaction import Transaction
@@ -38,7 +38,9 @@ def _put(tx: Transaction, alarm: CompositeAlarm, now: float) -> None:
             f"Could not save the composite alarm as alarms [{', '.join(unknown)}] in the alarm rule do not exist"
         )
     put_alarm(tx, alarm, now)
-    judge_composite(tx, alarm, now, f"{alarm.alarm_arn} was created or updated")
+    reason = f"{alarm.alarm_arn} was created or updated"
+    judge_composite(tx, alarm, now, reason)
+    follow(tx, alarm, now, reason)  # one that was in a cycle with it may be so no more
 
 
 def _checked(scope: Scope, now: float, given: Mapping[str, Any], ports: CloudWatchPorts) -> CompositeAlarm:

@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from headgate.control.cloudwatch.alarm_actions import check_actions
 from headgate.control.cloudwatch.alarm_documents import put_alarm
-from headgate.control.cloudwatch.alarm_tags import tags_of
 from headgate.control.cloudwatch.errors import bad_combination, missing, validation
 from headgate.control.cloudwatch.get_metric_data import checked_queries
 from headgate.control.cloudwatch.ports import CloudWatchPorts
+from headgate.control.cloudwatch.tags import tags_of
 from headgate.model.alarm import AlarmDimension, MetricAlarm
 from headgate.model.metric import MAX_DIMENSIONS
 from headgate.model.scope import Scope

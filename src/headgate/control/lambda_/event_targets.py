@@ -13,6 +13,7 @@ from headgate.control.lambda_.ports import Services
 from headgate.model.event import Delivery
 from headgate.model.scope import Scope
 from headgate.wire.http import HttpRequest, HttpResponse
+from headgate.wire.sigv4 import unsigned_headers
 
 _SHOWN_BYTES: Final = 300  # of an answer, in an error's text
 
@@ -127,11 +128,7 @@ class EventTargets:
         return document if isinstance(document, dict) else {}
 
     async def _ask(self, scope: Scope, headers: Mapping[str, str], body: bytes) -> HttpResponse:
-        credential = f"{scope.account_id}/20000101/{scope.region}/{scope.service}/aws4_request"
-        own = {
-            "host": f"{scope.service}.{scope.region}.amazonaws.com",
-            "authorization": f"AWS4-HMAC-SHA256 Credential={credential}, SignedHeaders=host, Signature=0",
-        }
+        own = unsigned_headers(scope.service, scope)
         request = HttpRequest(method="POST", path="/", headers={**own, **headers}, body=body)
         return await self._services.answer(scope.service, request, scope)
 

@@ -3,11 +3,13 @@
 import re
 from typing import Final
 
+import orjson
+
 from headgate.dataplane.ports import BackendTimeout, FunctionMissing, FunctionThrottled, Ports
 from headgate.dataplane.proxy_answer import proxy_answer
 from headgate.dataplane.proxy_event import proxy_event
 from headgate.dataplane.refusal import BadProxyAnswer, ConfigurationError, IntegrationTimeout
-from headgate.dataplane.request import Request, forwarding
+from headgate.dataplane.request import Request
 from headgate.dataplane.snapshot import Reply
 from headgate.model.arn import FunctionRef, method_source_arn, parse_function_arn
 from headgate.model.rest_api import ANY
@@ -54,8 +56,12 @@ class AwsProxy:
     async def __call__(self, request: Request, ports: Ports) -> Reply:
         if not ports.functions.permits(self._function, self._sources.of(request.call.method)):
             raise ConfigurationError(f"Invalid permissions on Lambda function {self._function.arn}")
-        forwarded = forwarding(request.call)
+        forwarded = request.forwarded
         event = proxy_event(request, forwarded)
+        watch = request.watch
+        if watch is not None:
+            head = self._head(request, forwarded.trace_id)
+            watch.sending(f"https://lambda.{self._function.region}.amazonaws.com", head, event, self._function)
         try:
             reply = await ports.functions.invoke(
                 self._function, event, forwarded.trace_id, self._timeout_s, self._version
@@ -67,8 +73,31 @@ class AwsProxy:
         except FunctionThrottled as error:
             # Open question 5 of aws-semantics: 500 after common reports.
             raise ConfigurationError("Lambda throttled the call") from error
+        if watch is not None:
+            watch.received(200, [], reply.payload, reply.request_id)  # the service's own status: the call was made
         if reply.failed:
-            raise BadProxyAnswer("Lambda execution failed with an unhandled error")
+            raise BadProxyAnswer(
+                "Lambda execution failed with status 200 due to customer function error: "
+                f"{_error_message(reply.payload)}. Lambda request id: {reply.request_id}"
+            )
         answer = proxy_answer(request, reply.payload)
         answer.headers.append((b"X-Amzn-Trace-Id", forwarded.trace_id.encode("latin-1")))
         return answer
+
+    def _head(self, request: Request, trace_id: str) -> bytes:
+        """The call as the logs show it: there is no HTTP between the gateway and the functions."""
+        return (
+            f"POST /2015-03-31/functions/{self._function.arn}/invocations HTTP/1.1\r\n"
+            f"x-amzn-lambda-integration-tag: {request.ids.request_id}\r\n"
+            f"x-amzn-apigateway-api-id: {request.stage.api_id}\r\n"
+            f"X-Amzn-Trace-Id: {trace_id}\r\n\r\n"
+        ).encode("utf-8", "replace")
+
+
+def _error_message(payload: bytes) -> str:
+    """What Lambda's error document says."""
+    try:
+        document = orjson.loads(payload)
+    except orjson.JSONDecodeError:
+        return ""
+    return str(document.get("errorMessage", "")) if isinstance(document, dict) else ""

@@ -7,7 +7,7 @@ from headgate.dataplane.integrations.http_request import BackendRequest, refusal
 from headgate.dataplane.integrations.mapped_reply import ResponseMapping, map_reply
 from headgate.dataplane.mapping.templates import select_request_template
 from headgate.dataplane.ports import BackendReplyTooLarge, BackendTimeout, BackendUnreachable, Ports
-from headgate.dataplane.request import Forwarding, Request, forwarding
+from headgate.dataplane.request import Forwarding, Request
 from headgate.dataplane.snapshot import Reply
 from headgate.model.call import Call
 
@@ -23,15 +23,20 @@ class HttpProxy:
 
     async def __call__(self, request: Request, ports: Ports) -> Reply:
         call = request.call
-        forwarded = forwarding(call)
+        forwarded = request.forwarded
         backend = self._backend
         head = backend.head(request, self._passed_headers(call, forwarded), call.query, call.body, forwarded.trace_id)
+        watch = request.watch
+        if watch is not None:
+            watch.sending(backend.origin_url, head, call.body)
         try:
             answer = await ports.http.send(
                 backend.origin, backend.method_of(request), head, call.body, backend.timeout_s
             )
         except _NO_ANSWER as error:
             raise refusal_of(error) from error
+        if watch is not None:
+            watch.received(answer.status, answer.headers, answer.body)
         passed = headers.FROM_HTTP_PROXY
         reply_headers = [(kept, value) for name, value in answer.headers if (kept := passed[name]) is not None]
         return Reply(answer.status, reply_headers, answer.body)
@@ -85,13 +90,18 @@ class Http:
         if body:
             content_type = headers.first(request.call.headers, b"content-type") or b"application/json"
             lines.append(b"Content-Type: " + content_type + b"\r\n")
-        trace_id = forwarding(request.call).trace_id
+        trace_id = request.forwarded.trace_id
         backend = self._backend
         head = backend.head(request, lines, "", body, trace_id)
+        watch = request.watch
+        if watch is not None:
+            watch.sending(backend.origin_url, head, body)
         try:
             answer = await ports.http.send(backend.origin, backend.method_of(request), head, body, backend.timeout_s)
         except _NO_ANSWER as error:
             raise refusal_of(error) from error
+        if watch is not None:
+            watch.received(answer.status, answer.headers, answer.body)
         reply = map_reply(self._responses, request, answer, str(answer.status))
         reply.headers.append((b"X-Amzn-Trace-Id", trace_id.encode("latin-1")))
         return reply

@@ -48,6 +48,7 @@ class BackendRequest:
         self._query: Final = parts.query
         self._map_parameters(integration.request_parameters or {})
         self._is_fixed: Final = len(self._path_pieces) == 1 and not self._query and not self._mapped_queries
+        self.origin_url: Final = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"  # as the URI has it
         host = parts.netloc.rpartition("@")[2].encode("ascii" if parts.netloc.isascii() else "idna")
         self._after_target: Final = b" HTTP/1.1\r\nHost: %b\r\nX-Amzn-Apigateway-Api-Id: %b\r\nX-Amzn-Trace-Id: " % (
             host,

@@ -59,7 +59,7 @@ def exit_status(asked: SystemExit) -> int:
 def _answer(payload: bytes, handler: Handler, function: FunctionVariables) -> bytes:
     number, deadline_ms, request_id, invoked_arn, trace_id, client_context, event = frames.parse_call(payload)
     logs.CurrentCall.request_id = request_id
-    if trace_id:
+    if os.environ.get("_X_AMZN_TRACE_ID") != trace_id:  # of the call before, too, where this one has none
         os.environ["_X_AMZN_TRACE_ID"] = trace_id
 
     kind = frames.ERROR

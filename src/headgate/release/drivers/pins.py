@@ -24,6 +24,10 @@ class Pins(Protocol):
 
     def problems(self) -> list[str]: ...
 
+    def variables(self) -> frozenset[str]:
+        """The stage variables that are its own, and no part of what the release's file changes."""
+        ...
+
     def canary(self, versions: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
         """Make the canary side mean these versions: extensions by path, and variable overrides."""
         ...
@@ -59,6 +63,9 @@ class NativePins:
             for where, qualifier in named.get(function, ())
             if qualifier != change.alias and not _VARIABLE.fullmatch(qualifier)
         ] + [_not_called(function) for function in self._changes if function not in named]
+
+    def variables(self) -> frozenset[str]:
+        return frozenset()
 
     def canary(self, versions: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
         return self._pinned("functionVersions", versions), {}
@@ -102,6 +109,11 @@ class AliasPins:
                     )
         return found
 
+    def variables(self) -> frozenset[str]:
+        if self._variables is None:
+            self._integrations()
+        return frozenset((self._variables or {}).values())
+
     def canary(self, versions: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
         for function, version in versions.items():
             self._put_alias(function, version)
@@ -122,14 +134,15 @@ class AliasPins:
         client, name = self._clients.lambda_, PREFIX + self._changes[function].alias
         with calling(f"alias {function}:{name}"):
             try:
-                client.update_alias(FunctionName=function, Name=name, FunctionVersion=version)
+                alias = client.update_alias(FunctionName=function, Name=name, FunctionVersion=version)
             except client.exceptions.ResourceNotFoundException:
-                client.create_alias(FunctionName=function, Name=name, FunctionVersion=version)
-            self._permit(function, name)
+                alias = client.create_alias(FunctionName=function, Name=name, FunctionVersion=version)
+            self._permit(function, name, alias["AliasArn"])
 
-    def _permit(self, function: str, alias: str) -> None:
-        """Permissions are an alias's own: those of the alias that it stands for are granted to it too."""
+    def _permit(self, function: str, alias: str, alias_arn: str) -> None:
+        """Permissions are an alias's own, so this one needs one: for this API's methods, and no other caller."""
         client = self._clients.lambda_
+        _, partition, _, region, account_id, *_ = alias_arn.split(":")
         try:
             client.add_permission(
                 FunctionName=function,
@@ -137,6 +150,7 @@ class AliasPins:
                 StatementId="headgate-release",
                 Action="lambda:InvokeFunction",
                 Principal="apigateway.amazonaws.com",
+                SourceArn=f"arn:{partition}:execute-api:{region}:{account_id}:{self._api_id}/*",
             )
         except client.exceptions.ResourceConflictException:
             return  # it has it

@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
+from msgspec.structs import replace as replaced_fields
+
 from headgate.model.release import Release
 from headgate.release.drift import variables_of_change
 from headgate.release.drivers.alarms import alarm_problems, alarm_states
@@ -96,8 +98,13 @@ class StageDriver:
         return found + alarm_problems(self._clients, release.analysis.alarms)
 
     def read(self) -> Target:
+        stage = self._stage()
+        if stage.canary is not None and self._release.change.functions:
+            own = self._pins.variables()
+            overrides = {name: value for name, value in stage.canary.overrides.items() if name not in own}
+            stage = replaced_fields(stage, canary=replaced_fields(stage.canary, overrides=overrides))
         return Target(
-            stage=self._stage(),
+            stage=stage,
             aliases=self._functions.aliases(),
             alarms=alarm_states(self._clients, self._release.analysis.alarms),
         )

@@ -12,9 +12,9 @@ from typing import Any, Final
 
 import orjson
 
+from headgate.telemetry.database_file import open_for_reading
 from headgate.telemetry.insights.query import parse_query
 from headgate.telemetry.insights.values import Record, Time
-from headgate.telemetry.log_database import open_for_reading
 
 MEMORY_BYTES: Final = 1024 * 1024 * 1024
 CPU_S: Final = 120
