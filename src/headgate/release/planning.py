@@ -59,7 +59,8 @@ def _seen(rollout: Rollout, world: World, artefact: Any, now: float) -> tuple[li
     for region in filter(is_region, rollout.tracks):
         try:
             found = region_problems(rollout, region, world)
-            traffic[region] = world.source(region).traffic(now)
+            if not found:
+                traffic[region] = world.source(region).traffic(now)
         except (Refused, Unavailable) as error:
             found = [str(error)]
         problems += [f"{region}: {each}" if several else each for each in found]
