@@ -18,7 +18,7 @@ from headgate.release.judgement import settings_for
 from headgate.release.plan import undo_parts
 from headgate.release.rollout import Phase, Rollout, Track
 from headgate.release.seen import Seen
-from headgate.release.steps import AskApproval, Bake, Migration, Promote, Shift, Step, Watch
+from headgate.release.steps import AskApproval, Bake, Migration, Promote, PutBack, Shift, Step, Watch
 
 PASS_S: Final = 1.0  # between two passes while something is awaited
 _EVIDENCE_LOST_S: Final = 60.0  # without an answer from the source of evidence, before its policy holds
@@ -165,6 +165,10 @@ def _advance(rollout: Rollout, track: Track, step: Step, seen: Seen, now: float)
         return [Wait(until=now + PASS_S)]
     if rollout.paused:
         return [Wait(until=now + PASS_S)]
+    if track.set_again:
+        if now < track.retry_at:
+            return [Wait(until=track.retry_at)]
+        return [Do(region=track.region, key=f"{key}/again", step=PutBack())]
     changed = _drift(rollout, track, step, seen, now)
     if changed is not None:
         return [changed]
@@ -198,9 +202,6 @@ def _drift(rollout: Rollout, track: Track, step: Step, seen: Seen, now: float) -
     """Checked between acts alone: within one, what is seen may be of before or of after it."""
     if track.begun or track.region not in seen.targets or (isinstance(step, Promote) and step.part != "traffic"):
         return None
-    if track.set_again and track.percent is not None:
-        # The weight that the release wants, once more; it is not a step of its own.
-        return Do(region=track.region, key=f"{key_of(rollout, track)}/again", step=Shift(percent=track.percent))
     differs = drift(rollout.release, track, seen.targets[track.region])
     return None if differs is None else _ask(track, "drift", f"somebody else has changed it: {differs}", now)
 

@@ -191,13 +191,24 @@ def _track_after(
     event: Began | Did | DidNot | Looked | LookFailed | Moved | Asked | Undid,
 ) -> Track:
     match event:
+        case Began() if track.set_again:
+            return track  # not the act of the step
+        case Did() if track.set_again:
+            looked_until = max(track.looked_until, float(ceil(event.at + float(rollout.release.analysis.settle))))
+            return replace(
+                track,
+                message=event.message,
+                failures=0,
+                retry_at=0.0,
+                set_again=False,
+                refused=None,
+                looked_until=looked_until if track.has_traffic else track.looked_until,
+            )
         case Began():
             promoting = isinstance(track.step, Promote) and rollout.phase is Phase.RUNNING
             return replace(track, begun=True, promoting=track.promoting or promoting)
         case Did():
-            track = replace(
-                track, done=True, message=event.message, failures=0, retry_at=0.0, set_again=False, refused=None
-            )
+            track = replace(track, done=True, message=event.message, failures=0, retry_at=0.0, refused=None)
             return _with_result(rollout, track, event)
         case DidNot(refused=True):
             return replace(track, refused=event.message, message=event.message)

@@ -26,7 +26,7 @@ from headgate.release.rollout import Phase, Rollout, after, begin
 from headgate.release.seen import CanarySeen, Seen, StageSeen, Target
 from headgate.release.service import ReleaseError
 from headgate.release.simulation import Scenario
-from headgate.release.steps import AskApproval, Bake, Promote, Shift
+from headgate.release.steps import AskApproval, Bake, Check, Promote, PutBack, Shift
 from unit.release.worlds import BEGIN, CANARY, Play, started
 
 _HOME = "us-east-1"
@@ -215,17 +215,67 @@ def test_a_stage_that_somebody_moved_by_hand_stops_the_release_with_what_changed
     assert words in asked.why
 
 
-def test_after_a_drift_a_person_s_yes_puts_the_weight_back() -> None:
-    rollout = folded(
-        at_step(CANARY, Bake),
+def drifted(rollout: Rollout) -> Rollout:
+    """Somebody moved the stage, and a person said to go on."""
+    return folded(
+        rollout,
         Asked(at=BEGIN, region=_HOME, topic="drift", why="moved"),
         Command(at=BEGIN, verb="resume", actor="ann"),
     )
 
-    actions = decide(rollout, seen(25.0), BEGIN + 1)
+
+def put_back(rollout: Rollout) -> Rollout:
+    """The first act that is decided is done."""
+    act = next(each for each in decide(rollout, seen(10.0), BEGIN + 1) if isinstance(each, Do))
+    assert act.step == PutBack()
+    return folded(
+        rollout,
+        Began(at=BEGIN + 1, region=_HOME, key=act.key, title=act.title),
+        Did(at=BEGIN + 1, region=_HOME, key=act.key),
+    )
+
+
+@pytest.mark.parametrize("there", [seen(25.0), Seen()], ids=["as it was moved", "unreadable just now"])
+def test_after_a_drift_a_person_s_yes_puts_back_what_the_release_wants(there: Seen) -> None:
+    actions = decide(drifted(at_step(CANARY, Bake)), there, BEGIN + 1)
 
     (act,) = [each for each in actions if isinstance(each, Do)]
-    assert act.step == Shift(percent=10.0)
+    assert act.step == PutBack()
+
+
+def test_after_a_drift_what_does_not_answer_is_not_asked_at_every_pass() -> None:
+    rollout = drifted(at_step(CANARY, Bake))
+    rollout = folded(rollout, DidNot(at=BEGIN + 1, region=_HOME, key="k", message="no answer", refused=False))
+
+    assert not any(isinstance(each, Do) for each in decide(rollout, seen(25.0), BEGIN + 1.5))
+    assert any(isinstance(each, Do) for each in decide(rollout, seen(25.0), BEGIN + 3))
+
+
+_GATED = CANARY + "gates: {step: [{http: {get: /health}}]}\n"
+
+
+@pytest.mark.parametrize("step", [Check, Shift, Promote])
+def test_a_step_before_which_a_drift_was_put_back_is_still_to_be_done(step: type) -> None:
+    before = at_step(_GATED, step, 1 if step is not Promote else 0)
+
+    rollout = put_back(drifted(before))
+
+    (act,) = [each for each in decide(rollout, seen(track_percent(rollout)), BEGIN + 2) if isinstance(each, Do)]
+    assert act.step == track_step(before)
+    assert track_percent(rollout) == track_percent(before)
+    assert not rollout.tracks[_HOME].promoting
+
+
+def test_a_second_drift_in_one_bake_stops_the_release_too() -> None:
+    rollout = put_back(drifted(at_step(CANARY, Bake)))
+
+    actions = decide(rollout, seen(25.0), BEGIN + 2)
+
+    assert [type(each.event) for each in actions if isinstance(each, Note)] == [Asked]
+
+
+def track_percent(rollout: Rollout) -> float | None:
+    return rollout.tracks[_HOME].percent
 
 
 def test_an_approval_needs_different_people() -> None:
