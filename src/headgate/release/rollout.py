@@ -217,7 +217,7 @@ def _track_after(
                 track,
                 failures=track.failures + 1,
                 failing_since=track.failing_since if track.failures else event.at,
-                retry_at=event.at + min(60.0, 2.0**track.failures),
+                retry_at=event.at + min(60.0, 2.0 ** min(track.failures, 6)),  # a float ends at 2 ** 1024
                 message=event.message,
             )
         case Looked():

@@ -396,3 +396,12 @@ def test_what_was_undone_is_not_undone_again() -> None:
 
     assert isinstance(action, Undo)
     assert action.part == "clean"
+
+
+def test_a_rollback_that_gets_no_answer_for_days_is_still_tried_each_minute() -> None:
+    rollout = folded(at_step(CANARY, Bake), RollbackDecided(at=BEGIN, why="bad"))
+    silent = DidNot(at=BEGIN, region=_HOME, key="k", message="no answer", refused=False)
+    rollout = folded(rollout, *[silent] * 1100)
+
+    assert isinstance(decide(rollout, Seen(), BEGIN + 59)[0], Wait)
+    assert isinstance(decide(rollout, Seen(), BEGIN + 60)[0], Undo)
