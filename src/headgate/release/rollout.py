@@ -115,7 +115,9 @@ class Rollout(Value, frozen=True):
 
     @property
     def waits_for_person(self) -> bool:
-        return not self.is_over and (self.paused or any(track.question for track in self.tracks.values()))
+        """A rollback waits for nobody, whatever was asked before it."""
+        asks = self.paused or any(track.question for track in self.tracks.values())
+        return self.phase is Phase.RUNNING and asks
 
 
 def begin(started: Started) -> Rollout:

@@ -405,3 +405,15 @@ def test_a_rollback_that_gets_no_answer_for_days_is_still_tried_each_minute() ->
 
     assert isinstance(decide(rollout, Seen(), BEGIN + 59)[0], Wait)
     assert isinstance(decide(rollout, Seen(), BEGIN + 60)[0], Undo)
+
+
+def test_a_rollback_waits_for_no_person_though_something_was_asked_before_it() -> None:
+    rollout = folded(
+        at_step(CANARY, Bake),
+        Asked(at=BEGIN, region=_HOME, topic="drift", why="moved"),
+        Command(at=BEGIN, verb="abort", actor="ann"),
+        RollbackDecided(at=BEGIN, why="ann"),
+        DidNot(at=BEGIN, region=_HOME, key="k", message="no answer", refused=False),
+    )
+
+    assert not rollout.waits_for_person  # `run` would end here, and leave the change with its traffic
