@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Final
 
-from headgate.model.release import Policy
+from headgate.model.release import Approval, Policy
 from headgate.release.actions import Action, Do, LookAt, Note, Undo, Wait
 from headgate.release.analysis.evidence import Assessment, Verdict, assess
 from headgate.release.drift import drift
@@ -78,7 +78,8 @@ def _why_roll_back_of(rollout: Rollout, track: Track, seen: Seen, now: float) ->
             return f"no progress in {rollout.release.deadline}: {track.message}"
     match track.step, track.question:
         case AskApproval(approval=approval, label=label), question if question is not None:
-            if approval.then == "abort" and now > question.since + approval.timeout:
+            is_given = len(_given(track, approval)) >= approval.needed  # it may have been while nobody drove this
+            if approval.then == "abort" and not is_given and now > question.since + approval.timeout:
                 return f"{label}: nobody gave it within {approval.timeout}"
         case _:
             pass
@@ -270,12 +271,16 @@ def _approval(track: Track, step: AskApproval, now: float) -> list[Action]:
     if track.question is None:
         missing = f"{approval.needed} people" if approval.needed > 1 else "a person"
         return [_ask(track, "approval", f"{step.label}: waits for {missing}, {approval.timeout} at most", now)]
-    given = [each for each in track.approvals if not approval.by or each in approval.by]
+    given = _given(track, approval)
     if len(given) >= approval.needed:
         return [_move(track, f"approved by {', '.join(given)}", now)]
     if approval.then == "promote" and now > track.question.since + approval.timeout:
         return [_move(track, f"nobody objected within {approval.timeout}", now)]
     return [Wait(until=now + PASS_S)]
+
+
+def _given(track: Track, approval: Approval) -> list[str]:
+    return [each for each in track.approvals if not approval.by or each in approval.by]
 
 
 def _step_ends(track: Track) -> float | None:

@@ -417,3 +417,16 @@ def test_a_rollback_waits_for_no_person_though_something_was_asked_before_it() -
     )
 
     assert not rollout.waits_for_person  # `run` would end here, and leave the change with its traffic
+
+
+def test_an_approval_given_in_time_holds_though_the_release_goes_on_only_later() -> None:
+    text = CANARY.replace("bake: 1m}", "bake: 1m, approval: {timeout: 2h}}")
+    rollout = folded(
+        at_step(text, AskApproval),
+        Asked(at=BEGIN, region=_HOME, topic="approval", why="waits"),
+        Command(at=BEGIN + 60, verb="approve", actor="ann"),
+    )
+
+    actions = decide(rollout, seen(10.0), BEGIN + 7201)  # `run` had ended with 3, and is run again
+
+    assert [type(each.event) for each in actions if isinstance(each, Note)] == [Moved]
