@@ -10,7 +10,18 @@ from headgate.release.failures import Refused
 from headgate.release.migrations.lint import additive_problems
 from headgate.release.plan import is_region
 from headgate.release.rollout import Rollout, Track
-from headgate.release.steps import Check, Deploy, Migration, Preflight, Promote, Publish, Shift, Step, TakeSnapshot
+from headgate.release.steps import (
+    Check,
+    Deploy,
+    Migration,
+    Preflight,
+    Promote,
+    Publish,
+    PutBack,
+    Shift,
+    Step,
+    TakeSnapshot,
+)
 from headgate.release.world import World
 
 Artefact = Callable[[str], bytes | None]
@@ -58,6 +69,9 @@ def perform(
         case Promote(part=part):
             world.driver(track.region).promote(track, part)
             return did
+        case PutBack():
+            world.driver(track.region).put_back(track)
+            return replace(did, message="what the release wants is put back")
         case Check():
             return replace(did, message=world.check(track, step, key, cancelled))
         case Migration():

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Final
 
-from headgate.model.release import Policy
+from headgate.model.release import Approval, Policy
 from headgate.release.actions import Action, Do, LookAt, Note, Undo, Wait
 from headgate.release.analysis.evidence import Assessment, Verdict, assess
 from headgate.release.drift import drift
@@ -18,7 +18,7 @@ from headgate.release.judgement import settings_for
 from headgate.release.plan import undo_parts
 from headgate.release.rollout import Phase, Rollout, Track
 from headgate.release.seen import Seen
-from headgate.release.steps import AskApproval, Bake, Migration, Promote, Shift, Step, Watch
+from headgate.release.steps import AskApproval, Bake, Migration, Promote, PutBack, Shift, Step, Watch
 
 PASS_S: Final = 1.0  # between two passes while something is awaited
 _EVIDENCE_LOST_S: Final = 60.0  # without an answer from the source of evidence, before its policy holds
@@ -78,7 +78,8 @@ def _why_roll_back_of(rollout: Rollout, track: Track, seen: Seen, now: float) ->
             return f"no progress in {rollout.release.deadline}: {track.message}"
     match track.step, track.question:
         case AskApproval(approval=approval, label=label), question if question is not None:
-            if approval.then == "abort" and now > question.since + approval.timeout:
+            is_given = len(_given(track, approval)) >= approval.needed  # it may have been while nobody drove this
+            if approval.then == "abort" and not is_given and now > question.since + approval.timeout:
                 return f"{label}: nobody gave it within {approval.timeout}"
         case _:
             pass
@@ -165,6 +166,10 @@ def _advance(rollout: Rollout, track: Track, step: Step, seen: Seen, now: float)
         return [Wait(until=now + PASS_S)]
     if rollout.paused:
         return [Wait(until=now + PASS_S)]
+    if track.set_again:
+        if now < track.retry_at:
+            return [Wait(until=track.retry_at)]
+        return [Do(region=track.region, key=f"{key}/again", step=PutBack())]
     changed = _drift(rollout, track, step, seen, now)
     if changed is not None:
         return [changed]
@@ -198,9 +203,6 @@ def _drift(rollout: Rollout, track: Track, step: Step, seen: Seen, now: float) -
     """Checked between acts alone: within one, what is seen may be of before or of after it."""
     if track.begun or track.region not in seen.targets or (isinstance(step, Promote) and step.part != "traffic"):
         return None
-    if track.set_again and track.percent is not None:
-        # The weight that the release wants, once more; it is not a step of its own.
-        return Do(region=track.region, key=f"{key_of(rollout, track)}/again", step=Shift(percent=track.percent))
     differs = drift(rollout.release, track, seen.targets[track.region])
     return None if differs is None else _ask(track, "drift", f"somebody else has changed it: {differs}", now)
 
@@ -269,12 +271,16 @@ def _approval(track: Track, step: AskApproval, now: float) -> list[Action]:
     if track.question is None:
         missing = f"{approval.needed} people" if approval.needed > 1 else "a person"
         return [_ask(track, "approval", f"{step.label}: waits for {missing}, {approval.timeout} at most", now)]
-    given = [each for each in track.approvals if not approval.by or each in approval.by]
+    given = _given(track, approval)
     if len(given) >= approval.needed:
         return [_move(track, f"approved by {', '.join(given)}", now)]
     if approval.then == "promote" and now > track.question.since + approval.timeout:
         return [_move(track, f"nobody objected within {approval.timeout}", now)]
     return [Wait(until=now + PASS_S)]
+
+
+def _given(track: Track, approval: Approval) -> list[str]:
+    return [each for each in track.approvals if not approval.by or each in approval.by]
 
 
 def _step_ends(track: Track) -> float | None:

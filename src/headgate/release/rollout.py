@@ -115,7 +115,9 @@ class Rollout(Value, frozen=True):
 
     @property
     def waits_for_person(self) -> bool:
-        return not self.is_over and (self.paused or any(track.question for track in self.tracks.values()))
+        """A rollback waits for nobody, whatever was asked before it."""
+        asks = self.paused or any(track.question for track in self.tracks.values())
+        return self.phase is Phase.RUNNING and asks
 
 
 def begin(started: Started) -> Rollout:
@@ -191,13 +193,24 @@ def _track_after(
     event: Began | Did | DidNot | Looked | LookFailed | Moved | Asked | Undid,
 ) -> Track:
     match event:
+        case Began() if track.set_again:
+            return track  # not the act of the step
+        case Did() if track.set_again:
+            looked_until = max(track.looked_until, float(ceil(event.at + float(rollout.release.analysis.settle))))
+            return replace(
+                track,
+                message=event.message,
+                failures=0,
+                retry_at=0.0,
+                set_again=False,
+                refused=None,
+                looked_until=looked_until if track.has_traffic else track.looked_until,
+            )
         case Began():
             promoting = isinstance(track.step, Promote) and rollout.phase is Phase.RUNNING
             return replace(track, begun=True, promoting=track.promoting or promoting)
         case Did():
-            track = replace(
-                track, done=True, message=event.message, failures=0, retry_at=0.0, set_again=False, refused=None
-            )
+            track = replace(track, done=True, message=event.message, failures=0, retry_at=0.0, refused=None)
             return _with_result(rollout, track, event)
         case DidNot(refused=True):
             return replace(track, refused=event.message, message=event.message)
@@ -206,7 +219,7 @@ def _track_after(
                 track,
                 failures=track.failures + 1,
                 failing_since=track.failing_since if track.failures else event.at,
-                retry_at=event.at + min(60.0, 2.0**track.failures),
+                retry_at=event.at + min(60.0, 2.0 ** min(track.failures, 6)),  # a float ends at 2 ** 1024
                 message=event.message,
             )
         case Looked():

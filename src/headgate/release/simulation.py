@@ -262,6 +262,13 @@ class SimulatedDriver:
                     weights = {version: percent / 100} if percent else {}
                     self._aliases[key] = AliasTarget(version="1", weights=weights)
 
+    def put_back(self, track: Track) -> None:
+        self._stage, self._aliases = StageSeen(deployment_id=_OLD), dict(self._before.aliases)
+        if track.promoted:
+            self.promote(track, "traffic")
+        elif track.percent is not None:
+            self.shift(track, track.percent)
+
     def promote(self, track: Track, part: str) -> None:
         if self._release.strategy != "rolling" and part == "traffic":
             variables = variables_of_change(self._release, self._before)

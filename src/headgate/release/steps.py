@@ -60,13 +60,30 @@ class Promote(Value, frozen=True, tag=True):
     part: str
 
 
+class PutBack(Value, frozen=True, tag=True):
+    """Set once more what the release wants, where somebody else has moved it. It stands in no plan: a person asks."""
+
+
 class Watch(Value, frozen=True, tag=True):
     """Look at what everybody gets now; still rolled back by itself."""
 
     seconds: float
 
 
-Step = Preflight | TakeSnapshot | Publish | Deploy | Shift | Bake | Check | AskApproval | Migration | Promote | Watch
+Step = (
+    Preflight
+    | TakeSnapshot
+    | Publish
+    | Deploy
+    | Shift
+    | Bake
+    | Check
+    | AskApproval
+    | Migration
+    | Promote
+    | PutBack
+    | Watch
+)
 
 
 def title(step: Step) -> str:
@@ -90,5 +107,7 @@ def title(step: Step) -> str:
             return f"migration: {phase} ({command})"
         case Promote(part=part):
             return f"promote: {part}"
+        case PutBack():
+            return "put back what the release wants"
         case Watch(seconds=seconds):
             return f"watch {seconds:g} s"

@@ -3,6 +3,8 @@
 import json
 from pathlib import Path
 
+import pytest
+
 from support.releases import QUICK, Versions, a_story, release, wait_for, wait_until_shifted
 from support.server import RunningServer, command
 
@@ -49,6 +51,30 @@ def test_a_stage_moved_by_hand_stops_the_release_until_somebody_decides(
         assert story.tell("resume").returncode == 0
 
         assert story.end()["phase"] == "promoted"
+
+
+@pytest.mark.parametrize(
+    ("steps", "share"),
+    [("[{weight: 20, bake: 6s}, {weight: 100}]", 20), ("[{weight: 20, bake: 3s}, {weight: 100, watch: 6s}]", 100)],
+    ids=["in a bake", "in the watch"],
+)
+def test_what_somebody_set_by_hand_is_put_back_when_the_release_may_go_on(
+    server: RunningServer, versions: Versions, tmp_path: Path, steps: str, share: int
+) -> None:
+    with a_story(server, versions, tmp_path) as story:
+        story.start(steps=steps, analysis=f"{QUICK}")
+        while wait_for(server, story.name, "running")["percent"] != share:
+            pass
+        story.api.patch_stage("prod", ("replace", "/variables/colour", "red"))
+        report = wait_for(server, story.name, "waiting")
+        assert "variable colour was added" in report["why"]
+
+        assert story.tell("resume").returncode == 0
+
+        assert story.end()["phase"] == "promoted"
+        stage = server.client("apigateway").get_stage(restApiId=story.api.id, stageName="prod")
+        assert stage["variables"] == {"version": story.new}
+        assert "canarySettings" not in stage
 
 
 def test_a_rolled_back_release_is_tried_again_with_no_edit(

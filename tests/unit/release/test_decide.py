@@ -26,7 +26,7 @@ from headgate.release.rollout import Phase, Rollout, after, begin
 from headgate.release.seen import CanarySeen, Seen, StageSeen, Target
 from headgate.release.service import ReleaseError
 from headgate.release.simulation import Scenario
-from headgate.release.steps import AskApproval, Bake, Promote, Shift
+from headgate.release.steps import AskApproval, Bake, Check, Promote, PutBack, Shift
 from unit.release.worlds import BEGIN, CANARY, Play, started
 
 _HOME = "us-east-1"
@@ -215,17 +215,67 @@ def test_a_stage_that_somebody_moved_by_hand_stops_the_release_with_what_changed
     assert words in asked.why
 
 
-def test_after_a_drift_a_person_s_yes_puts_the_weight_back() -> None:
-    rollout = folded(
-        at_step(CANARY, Bake),
+def drifted(rollout: Rollout) -> Rollout:
+    """Somebody moved the stage, and a person said to go on."""
+    return folded(
+        rollout,
         Asked(at=BEGIN, region=_HOME, topic="drift", why="moved"),
         Command(at=BEGIN, verb="resume", actor="ann"),
     )
 
-    actions = decide(rollout, seen(25.0), BEGIN + 1)
+
+def put_back(rollout: Rollout) -> Rollout:
+    """The first act that is decided is done."""
+    act = next(each for each in decide(rollout, seen(10.0), BEGIN + 1) if isinstance(each, Do))
+    assert act.step == PutBack()
+    return folded(
+        rollout,
+        Began(at=BEGIN + 1, region=_HOME, key=act.key, title=act.title),
+        Did(at=BEGIN + 1, region=_HOME, key=act.key),
+    )
+
+
+@pytest.mark.parametrize("there", [seen(25.0), Seen()], ids=["as it was moved", "unreadable just now"])
+def test_after_a_drift_a_person_s_yes_puts_back_what_the_release_wants(there: Seen) -> None:
+    actions = decide(drifted(at_step(CANARY, Bake)), there, BEGIN + 1)
 
     (act,) = [each for each in actions if isinstance(each, Do)]
-    assert act.step == Shift(percent=10.0)
+    assert act.step == PutBack()
+
+
+def test_after_a_drift_what_does_not_answer_is_not_asked_at_every_pass() -> None:
+    rollout = drifted(at_step(CANARY, Bake))
+    rollout = folded(rollout, DidNot(at=BEGIN + 1, region=_HOME, key="k", message="no answer", refused=False))
+
+    assert not any(isinstance(each, Do) for each in decide(rollout, seen(25.0), BEGIN + 1.5))
+    assert any(isinstance(each, Do) for each in decide(rollout, seen(25.0), BEGIN + 3))
+
+
+_GATED = CANARY + "gates: {step: [{http: {get: /health}}]}\n"
+
+
+@pytest.mark.parametrize("step", [Check, Shift, Promote])
+def test_a_step_before_which_a_drift_was_put_back_is_still_to_be_done(step: type) -> None:
+    before = at_step(_GATED, step, 1 if step is not Promote else 0)
+
+    rollout = put_back(drifted(before))
+
+    (act,) = [each for each in decide(rollout, seen(track_percent(rollout)), BEGIN + 2) if isinstance(each, Do)]
+    assert act.step == track_step(before)
+    assert track_percent(rollout) == track_percent(before)
+    assert not rollout.tracks[_HOME].promoting
+
+
+def test_a_second_drift_in_one_bake_stops_the_release_too() -> None:
+    rollout = put_back(drifted(at_step(CANARY, Bake)))
+
+    actions = decide(rollout, seen(25.0), BEGIN + 2)
+
+    assert [type(each.event) for each in actions if isinstance(each, Note)] == [Asked]
+
+
+def track_percent(rollout: Rollout) -> float | None:
+    return rollout.tracks[_HOME].percent
 
 
 def test_an_approval_needs_different_people() -> None:
@@ -346,3 +396,37 @@ def test_what_was_undone_is_not_undone_again() -> None:
 
     assert isinstance(action, Undo)
     assert action.part == "clean"
+
+
+def test_a_rollback_that_gets_no_answer_for_days_is_still_tried_each_minute() -> None:
+    rollout = folded(at_step(CANARY, Bake), RollbackDecided(at=BEGIN, why="bad"))
+    silent = DidNot(at=BEGIN, region=_HOME, key="k", message="no answer", refused=False)
+    rollout = folded(rollout, *[silent] * 1100)
+
+    assert isinstance(decide(rollout, Seen(), BEGIN + 59)[0], Wait)
+    assert isinstance(decide(rollout, Seen(), BEGIN + 60)[0], Undo)
+
+
+def test_a_rollback_waits_for_no_person_though_something_was_asked_before_it() -> None:
+    rollout = folded(
+        at_step(CANARY, Bake),
+        Asked(at=BEGIN, region=_HOME, topic="drift", why="moved"),
+        Command(at=BEGIN, verb="abort", actor="ann"),
+        RollbackDecided(at=BEGIN, why="ann"),
+        DidNot(at=BEGIN, region=_HOME, key="k", message="no answer", refused=False),
+    )
+
+    assert not rollout.waits_for_person  # `run` would end here, and leave the change with its traffic
+
+
+def test_an_approval_given_in_time_holds_though_the_release_goes_on_only_later() -> None:
+    text = CANARY.replace("bake: 1m}", "bake: 1m, approval: {timeout: 2h}}")
+    rollout = folded(
+        at_step(text, AskApproval),
+        Asked(at=BEGIN, region=_HOME, topic="approval", why="waits"),
+        Command(at=BEGIN + 60, verb="approve", actor="ann"),
+    )
+
+    actions = decide(rollout, seen(10.0), BEGIN + 7201)  # `run` had ended with 3, and is run again
+
+    assert [type(each.event) for each in actions if isinstance(each, Note)] == [Moved]

@@ -43,6 +43,14 @@ class AliasDriver:
             weights = {version: percent / 100} if percent and version != old else {}
             self._functions.set_alias(function, AliasTarget(version=old, weights=weights))
 
+    def put_back(self, track: Track) -> None:
+        if track.promoted:
+            self._functions.move(track.versions)
+        elif track.percent is None:
+            self._functions.restore(_snapshot(track).aliases)
+        else:
+            self.shift(track, track.percent)
+
     def promote(self, track: Track, part: str) -> None:  # noqa: ARG002 - there is one
         self._functions.move(track.versions)
 

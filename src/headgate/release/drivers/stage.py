@@ -143,6 +143,22 @@ class StageDriver:
         if answer.deployment_id != before.deployment_id:
             raise Unavailable(f"stage {self.stage_name} serves {answer.deployment_id}, not {before.deployment_id}")
 
+    def put_back(self, track: Track) -> None:
+        before = _before(track)
+        if track.promoted:
+            self._functions.move(track.versions)
+            self.serve(self._deployment_of(track), variables_of_change(self._release, before), {})
+            self.remove_canary()
+            return
+        self._functions.restore(before.aliases)
+        stage = self._stage()
+        if stage.deployment_id != before.deployment_id or dict(stage.variables) != dict(before.variables):
+            self.serve(before.deployment_id or "", before.variables, {})
+        if self._release.strategy != "canary" or track.percent is None:
+            self.remove_canary()
+        if track.percent is not None:
+            self.shift(track, track.percent)
+
     def promote(self, track: Track, part: str) -> None:
         match part:
             case "traffic" if self._release.strategy == "canary":
