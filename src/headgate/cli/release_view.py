@@ -26,6 +26,7 @@ _MARKS: Final = {
     "next": (" ", "dim"),
 }
 _WIDE: Final = 110  # columns from which on the interval of a ratio has room
+_MOST_FIELDS: Final = 5  # of answers that differ
 _MOST_STEPS: Final = 9  # shown around the present one
 
 
@@ -158,6 +159,10 @@ def _view(report: Mapping[str, Any], width: int, now: float, *, all_steps: bool 
         if region.get("evidence") and region["percent"] and report["phase"] != "promoted":
             parts.append(Text(""))
             parts += _evidence(region["evidence"], width)
+        if region["differences"]:
+            parts.append(
+                Text(f"  mirrored answers differ in {', '.join(region['differences'][:_MOST_FIELDS])}", "yellow")
+            )
     if report["why"]:
         parts += [Text(""), Text(report["why"], _STYLES.get(report["phase"], ""))]
     return Group(*parts)
