@@ -193,7 +193,7 @@ def _steps(region: Mapping[str, Any], now: float, *, all_steps: bool) -> Iterato
         line = Text(f"  {mark} {step['title']}", style)
         if step["state"] == "now" and step.get("until"):
             left = step["until"] - now
-            line.append(f"  {_span(left)} left" if left > 0 else "  its time is over", "cyan")
+            line.append(f"  {_span(left) + ' left' if left > 0 else _awaited(region, step)}", "cyan")
         if step["state"] in {"now", "stopped"} and region["failures"]:
             line.append(f"  {region['message']}", "yellow")
         yield line
@@ -201,6 +201,12 @@ def _steps(region: Mapping[str, Any], now: float, *, all_steps: bool) -> Iterato
         yield Text(f"    {len(steps) - last} steps after", "dim")
     if region["question"] is not None and region["approvals"]:
         yield Text(f"    approved so far by {', '.join(region['approvals'])}", "yellow")
+
+
+def _awaited(region: Mapping[str, Any], step: Mapping[str, Any]) -> str:
+    """What a step whose time is over still waits for."""
+    counted = region.get("evidence") is None or region["evidence"]["until"] >= step["until"]
+    return "a verdict is awaited" if counted else "the last counts are awaited"
 
 
 def _evidence(evidence: Mapping[str, Any], width: int) -> Iterator[RenderableType]:
