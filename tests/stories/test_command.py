@@ -277,7 +277,12 @@ def test_health_says_version_and_revision_and_the_revision_advances(tmp_path: Pa
         after = fetch(url)
 
         assert before.status == 200
-        assert before.json == {"status": "ok", "version": __version__, "revision": before.json["revision"]}
+        assert before.json == {
+            "status": "ok",
+            "version": __version__,
+            "revision": before.json["revision"],
+            "gateway": server.gateway,
+        }
         assert after.json["revision"] > before.json["revision"]
         assert fetch(url, "HEAD").body == b""
         assert fetch(url, "POST", b"").status == 405
