@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from operator import itemgetter
 from typing import Annotated, Any, Final
 
 import typer
@@ -125,6 +126,9 @@ def rollback(
     with releases_of(context, state, endpoint_url) as releases:
         undone: list[str] = []
         newer = _newer_of_the_same(releases, name or to or "")
+        if state is not None and len(newer) > (1 if to is None else 2):
+            # Nobody would drive the first while this waits for it.
+            fail(f"roll {newer[0]} back first: releases of a state file are driven one at a time, by run")
         for each in newer if to is None else newer[:-1]:
             if undone:
                 _wait_until_over(releases, undone[-1])
@@ -148,15 +152,19 @@ def _newer_of_the_same(releases: ReleasesApi, name: str) -> list[str]:
     mine = next((each for each in all_releases if each["release"] == name), None)
     if mine is None:
         return [name]  # the refusal says what there is
-    return [
-        each["release"]
+    later = [
+        each
         for each in all_releases
-        if each["createdAt"] >= mine["createdAt"]
-        and (each.get("api"), each.get("stage")) == (mine.get("api"), mine.get("stage"))
-        and (each["release"] == name or each.get("phase") == "promoted")
+        if each.get("phase") == "promoted"
+        and each["startedAt"]
+        > mine.get("startedAt", mine["createdAt"])  # of the last attempt: when it moved what it moved
+        and set(each["targets"]) & set(mine["targets"])
     ]
+    return [*(each["release"] for each in sorted(later, key=itemgetter("startedAt"), reverse=True)), name]
 
 
 def _wait_until_over(releases: ReleasesApi, name: str) -> None:
-    while releases.show(name)["phase"] != "rolled-back":
+    while (phase := releases.show(name)["phase"]) != "rolled-back":
+        if phase == "abandoned":
+            fail(f"release {name} was abandoned: what came before it is not rolled back")
         time.sleep(_POLL_S)

@@ -98,8 +98,9 @@ class Controller:
         told = self._tell()
         if self._rollout.is_over:
             if told:
-                self._journals.close_release(self._lease.name, self._lease)
-                return None
+                if self._journals.close_release(self._lease.name, self._lease, self._number):
+                    return None
+                return self._clock()  # somebody told it something meanwhile
             return self._clock() + 1.0
         return min(each.until for each in actions if isinstance(each, Wait))
 

@@ -189,9 +189,14 @@ def _act(rollout: Rollout, track: Track, step: Step, key: str, now: float) -> li
         return [_move(track, "done", now)]
     if track.refused is not None:  # forward only: a person says what then
         return [_ask(track, "progress", f"{track.refused}; nothing is rolled back from here on", now)]
+    late = track.failures and now - track.failing_since > rollout.release.deadline
+    if late and (rollout.contracted or _is_forward_only(step)):
+        why = f"no progress in {rollout.release.deadline}: {track.message}; nothing is rolled back from here on"
+        return [_ask(track, "progress", why, now)]
     if now < track.retry_at:
         return [Wait(until=track.retry_at)]
-    raises = isinstance(step, Promote) or (isinstance(step, Shift) and step.percent > 0)
+    # The later parts of a promotion move no traffic, and a release does not stay half-moved over the holidays.
+    raises = (isinstance(step, Promote) and step.part == "traffic") or (isinstance(step, Shift) and step.percent > 0)
     if raises and not track.begun:
         freeze = frozen(rollout.release.freeze, datetime.fromtimestamp(now, UTC))
         if freeze is not None:
@@ -228,8 +233,10 @@ def _why_at_end(rollout: Rollout, track: Track, seen: Seen) -> str:
         return "a person decided to go on"
     if track.look_failures:
         return f"the evidence cannot be read: {track.look_error}"
-    for name, state in _alarms(track, seen).items():
-        if state == "INSUFFICIENT_DATA":
+    for name in rollout.release.analysis.alarms:
+        if track.region not in seen.targets:
+            return f"alarm {name} cannot be read"
+        if _alarms(track, seen).get(name, "INSUFFICIENT_DATA") == "INSUFFICIENT_DATA":
             return f"alarm {name} has no data"
     return assessment_of(rollout, track).reason
 
@@ -245,7 +252,9 @@ def _policy_at_end(rollout: Rollout, track: Track, step: Bake, seen: Seen, now: 
         return analysis.error
     if track.looked_until < track.since + step.seconds:
         return None  # the last of it is still to be read
-    if "INSUFFICIENT_DATA" in _alarms(track, seen).values():
+    if analysis.alarms and track.region not in seen.targets:
+        return "hold"  # they must stay OK, and nobody knows; beyond the deadline a person is asked
+    if any(_alarms(track, seen).get(name, "INSUFFICIENT_DATA") == "INSUFFICIENT_DATA" for name in analysis.alarms):
         return analysis.no_data
     match assessment_of(rollout, track).verdict:
         case Verdict.PASS:
@@ -261,7 +270,8 @@ def _policy_at_end(rollout: Rollout, track: Track, step: Bake, seen: Seen, now: 
 
 def _watch(track: Track, seconds: float, now: float) -> list[Action]:
     ends = track.since + seconds
-    if now >= ends and (track.looked_until >= ends or track.look_failures):
+    is_lost = track.look_failures and now - track.look_failing_since > _EVIDENCE_LOST_S
+    if now >= ends and (track.looked_until >= ends or is_lost):
         return [_move(track, "the watch is over", now)]
     return [Wait(until=min(ends, now + PASS_S) if now < ends else now + PASS_S)]
 

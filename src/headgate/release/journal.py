@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 from headgate.model.value import Value
-from headgate.release.events import Event, Started
+from headgate.release.events import Command, Event, Started
 
 
 class LeaseLost(Exception):
@@ -62,13 +62,17 @@ class Journals(Protocol):
     def append(
         self, name: str, event: Event, lease: Lease | None = None, summary: dict[str, object] | None = None
     ) -> int:
-        """Write one row durably; its number. Only a person's command comes without a lease. Raises LeaseLost."""
+        """Write one row of the lease's holder durably; its number. Raises LeaseLost."""
         ...
 
-    def reopen(self, name: str) -> None: ...
+    def tell(self, name: str, command: Command) -> None:
+        """Write what a person said, and open the release again where it was over, as one. Raises CannotStart where it
+        was, and another that is open moves the same."""
+        ...
 
-    def close_release(self, name: str, lease: Lease) -> None:
-        """There is nothing left to do. Raises LeaseLost."""
+    def close_release(self, name: str, lease: Lease, number: int) -> bool:
+        """There is nothing left to do, as of the row of this number; False where there are rows behind it, which are
+        still to be read. Raises LeaseLost."""
         ...
 
     def acquire(self, name: str, holder: str, seconds: float) -> Lease | None:

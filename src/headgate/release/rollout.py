@@ -337,6 +337,7 @@ def _answered(track: Track, command: Command) -> Track:
         since=command.at if question.topic in {"evidence", "progress"} and command.verb == "resume" else track.since,
         refused=None,
         failures=0,
+        retry_at=0.0,
     )
 
 

@@ -93,14 +93,23 @@ class ReleaseService:
         rollout = self.rollout(name)
         now = self._clock()
         _check(rollout, verb, region)
-        self._journals.append(name, Command(at=now, verb=verb, actor=actor, reason=reason, region=region))
-        if rollout.is_over:
-            self._journals.reopen(name)
+        if rollout.phase is Phase.PROMOTED:
+            self._refuse_where_a_later_one_stands(rollout)
+        try:
+            self._journals.tell(name, Command(at=now, verb=verb, actor=actor, reason=reason, region=region))
+        except CannotStart as error:
+            raise ReleaseError(str(error), 409) from error
 
     def all(self) -> list[dict[str, Any]]:
         """The newest first."""
         return [
-            {"release": each.name, "open": each.is_open, "createdAt": each.created_at, **each.summary}
+            {
+                "release": each.name,
+                "open": each.is_open,
+                "createdAt": each.created_at,
+                "targets": list(each.targets),
+                **each.summary,
+            }
             for each in self._journals.headers()
         ]
 
@@ -129,6 +138,19 @@ class ReleaseService:
             known = ", ".join(each.name for each in self._journals.headers()[:10]) or "none"
             raise ReleaseError(f"there is no release {name!r}; the latest are {known}", 404)
         return rollout
+
+    def _refuse_where_a_later_one_stands(self, rollout: Rollout) -> None:
+        """What came later would be lost with this one. Raises ReleaseError."""
+        mine = set(targets_of(rollout.release, rollout.started.region))
+        for each in self._journals.headers():
+            both = sorted(mine & set(each.targets))
+            is_later = float(str(each.summary.get("startedAt", 0.0))) > rollout.started.at
+            if both and is_later and each.summary.get("phase") == Phase.PROMOTED:
+                raise ReleaseError(
+                    f"release {each.name} came later and moved {both[0]} too: roll that back first, or all with "
+                    f"headgate release rollback {rollout.release.release}",
+                    409,
+                )
 
     def _create(self, release: Release, started: Started, blobs: list[bytes]) -> None:
         try:

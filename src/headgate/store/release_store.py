@@ -14,7 +14,7 @@ from typing import Final
 
 import msgspec
 
-from headgate.release.events import Event, Started, decode, encode
+from headgate.release.events import Command, Event, Started, decode, encode
 from headgate.release.journal import CannotStart, Entry, Header, Lease, LeaseLost
 
 DATABASE: Final = "releases.db"
@@ -78,10 +78,7 @@ class ReleaseStore:
             if row is not None and (row[0] or started.attempt == 1):
                 state = "is on its way" if row[0] else "has been: headgate release retry runs it again"
                 raise CannotStart(f"release {name} {state}; another needs another name")
-            for other, its in connection.execute("SELECT name, targets FROM release WHERE is_open"):
-                both = sorted(set(targets) & set(msgspec.json.decode(its, type=list[str])))
-                if both:
-                    raise CannotStart(f"release {other} is on its way and moves {both[0]} too; let it end first")
+            _refuse_conflicts(connection, targets)
             connection.executemany(
                 "INSERT OR IGNORE INTO blob VALUES (?, ?)", [(hashlib.sha256(each).hexdigest(), each) for each in blobs]
             )
@@ -125,15 +122,22 @@ class ReleaseStore:
                 connection.execute("UPDATE release SET summary = ? WHERE name = ?", (_json(summary), name))
             return _append(connection, name, event)
 
-    def reopen(self, name: str) -> None:
+    def tell(self, name: str, command: Command) -> None:
         with self._transaction() as connection:
+            row = connection.execute("SELECT is_open, targets FROM release WHERE name = ?", (name,)).fetchone()
+            if row is not None and not row[0]:
+                _refuse_conflicts(connection, msgspec.json.decode(row[1], type=list[str]))
             connection.execute("UPDATE release SET is_open = 1 WHERE name = ?", (name,))
+            _append(connection, name, command)
 
-    def close_release(self, name: str, lease: Lease) -> None:
+    def close_release(self, name: str, lease: Lease, number: int) -> bool:
         with self._transaction() as connection:
             _check(connection, lease)
+            if _last_number(connection, name) != number:
+                return False
             connection.execute("UPDATE release SET is_open = 0 WHERE name = ?", (name,))
             _drop_old(connection)
+            return True
 
     def acquire(self, name: str, holder: str, seconds: float) -> Lease | None:
         now = self._clock()
@@ -212,10 +216,21 @@ def _drop_old(connection: sqlite3.Connection) -> None:
     )
 
 
+def _refuse_conflicts(connection: sqlite3.Connection, targets: Sequence[str]) -> None:
+    """Raises CannotStart where an open release moves one of these."""
+    for other, its in connection.execute("SELECT name, targets FROM release WHERE is_open"):
+        both = sorted(set(targets) & set(msgspec.json.decode(its, type=list[str])))
+        if both:
+            raise CannotStart(f"release {other} is on its way and moves {both[0]} too; let it end first")
+
+
+def _last_number(connection: sqlite3.Connection, name: str) -> int:
+    number: int = connection.execute("SELECT coalesce(max(number), 0) FROM entry WHERE name = ?", (name,)).fetchone()[0]
+    return number
+
+
 def _append(connection: sqlite3.Connection, name: str, event: Event) -> int:
-    number: int = connection.execute(
-        "SELECT coalesce(max(number), 0) + 1 FROM entry WHERE name = ?", (name,)
-    ).fetchone()[0]
+    number = _last_number(connection, name) + 1
     connection.execute("INSERT INTO entry VALUES (?, ?, ?)", (name, number, encode(event)))
     return number
 

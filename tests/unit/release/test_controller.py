@@ -4,7 +4,7 @@ from contextlib import closing
 import pytest
 
 from headgate.release.events import Began, Did, Ended, LegBegan, Undid
-from headgate.release.journal import LeaseLost
+from headgate.release.journal import Lease, LeaseLost
 from headgate.release.rollout import Phase, replay
 from unit.release.worlds import BROKEN, CANARY, HEALTHY, Play
 
@@ -183,3 +183,21 @@ def test_functions_alone_are_moved_by_a_rolling_release() -> None:
         alias = play.world.driver(play.track.region).read().aliases["orders:live"]
         assert alias.version == "2"
         assert not alias.weights
+
+
+def test_a_command_that_comes_while_the_release_is_closed_is_carried_out(play: Play) -> None:
+    close = play.store.close_release
+    told = False
+
+    def close_late(name: str, lease: Lease, number: int) -> bool:
+        nonlocal told
+        if not told:
+            told = True
+            play.service.command(play.name, "rollback", "ann")
+        return close(name, lease, number)
+
+    play.store.close_release = close_late  # type: ignore[method-assign]  # the moment between the last look and the end
+    rollout = play.run()
+
+    assert rollout.phase is Phase.ROLLED_BACK
+    assert play.weight == 0.0

@@ -26,7 +26,7 @@ from headgate.release.rollout import Phase, Rollout, after, begin
 from headgate.release.seen import CanarySeen, Seen, StageSeen, Target
 from headgate.release.service import ReleaseError
 from headgate.release.simulation import Scenario
-from headgate.release.steps import AskApproval, Bake, Check, Promote, PutBack, Shift
+from headgate.release.steps import AskApproval, Bake, Check, Promote, PutBack, Shift, Watch
 from unit.release.worlds import BEGIN, CANARY, Play, started
 
 _HOME = "us-east-1"
@@ -335,7 +335,7 @@ def test_after_the_contraction_of_a_schema_nothing_is_rolled_back() -> None:
     text = CANARY + "migrate: {expand: e, contract: c}\nrollback-window: 0\n"
     rollout = begin(started(text))
     leg = len(rollout.plan.legs) - 1
-    rollout = folded(rollout, *_moved_to_contract(rollout, leg))
+    rollout = folded(rollout, *_moved_to("contract", rollout, leg))
     rollout = folded(rollout, Began(at=BEGIN, region="contract", key="k", title="contract"))
     rollout = folded(rollout, DidNot(at=BEGIN, region="contract", key="k", message="exit 1", refused=True))
 
@@ -345,13 +345,13 @@ def test_after_the_contraction_of_a_schema_nothing_is_rolled_back() -> None:
     assert [type(each.event) for each in actions if isinstance(each, Note)] == [Asked]
 
 
-def _moved_to_contract(rollout: Rollout, leg: int) -> list[Event]:
+def _moved_to(last: str, rollout: Rollout, leg: int) -> list[Event]:
     from headgate.release.events import LegBegan
 
     moved: list[Event] = [
         Moved(at=BEGIN, region=region, to=len(track.steps), why="done")
         for region, track in rollout.tracks.items()
-        if region != "contract"
+        if region != last
     ]
     return [*moved, *(LegBegan(at=BEGIN, leg=number) for number in range(1, leg + 1))]
 
@@ -430,3 +430,48 @@ def test_an_approval_given_in_time_holds_though_the_release_goes_on_only_later()
     actions = decide(rollout, seen(10.0), BEGIN + 7201)  # `run` had ended with 3, and is run again
 
     assert [type(each.event) for each in actions if isinstance(each, Note)] == [Moved]
+
+
+def test_a_freeze_leaves_no_promotion_half_done() -> None:
+    rollout = done(at_step(CANARY + 'freeze: [{from: "2026-01-01", to: "2099-01-01"}]\n', Promote))
+
+    (act,) = [each for each in decide(rollout, Seen(), BEGIN + 1) if isinstance(each, Do)]
+
+    assert act.step == Promote(part="clean")
+
+
+def test_a_migration_that_gets_no_answer_and_cannot_go_back_asks_a_person_at_the_deadline() -> None:
+    rollout = begin(started(CANARY + "migrate: {expand: e, verify: v}\n"))
+    rollout = folded(rollout, *_moved_to("verify", rollout, len(rollout.plan.legs) - 1))
+    rollout = folded(rollout, Began(at=BEGIN, region="verify", key="k", title="verify"))
+    rollout = folded(rollout, DidNot(at=BEGIN, region="verify", key="k", message="no answer", refused=False))
+
+    before = decide(rollout, Seen(), BEGIN + 3600)
+    after_it = decide(rollout, Seen(), BEGIN + 3601)
+
+    assert any(isinstance(each, Do) for each in before)
+    assert [type(each.event) for each in after_it if isinstance(each, Note)] == [Asked]
+
+
+def test_one_failed_look_at_the_end_of_a_watch_is_not_the_end_of_it() -> None:
+    rollout = folded(at_step(CANARY, Watch), LookFailed(at=BEGIN + 60, region=_HOME, message="no answer"))
+    there = Seen(targets={_HOME: Target(stage=StageSeen(deployment_id="new", variables={"pricing": "v2"}))})
+
+    assert not any(isinstance(each, Note) for each in decide(rollout, there, BEGIN + 61))
+
+
+@pytest.mark.parametrize(
+    ("there", "words"),
+    [(Seen(), "cannot be read"), (seen(10.0), "has no data")],
+    ids=["the region does not answer", "the alarm was deleted"],
+)
+def test_an_alarm_that_cannot_be_read_is_not_taken_for_ok(there: Seen, words: str) -> None:
+    text = CANARY.replace("analysis: {", "analysis: {alarms: [orders-5xx], ")
+    rollout = folded(at_step(text, Bake), counted(10, bad=10, until=BEGIN + 60))
+
+    soon = decide(rollout, there, BEGIN + 61)
+    late = decide(rollout, there, BEGIN + 60 + 3601)
+
+    assert not any(isinstance(each, Note) for each in soon)
+    (asked,) = [each.event for each in late if isinstance(each, Note) and isinstance(each.event, Asked)]
+    assert f"alarm orders-5xx {words}" in asked.why

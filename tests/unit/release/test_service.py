@@ -1,12 +1,15 @@
 """Which release has the say on a stage."""
 
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from headgate.release.service import ReleaseService, StartRequest, stage_target
+from headgate.release.rollout import Phase
+from headgate.release.service import ReleaseError, ReleaseService, StartRequest, stage_target
 from headgate.store.release_store import ReleaseStore
+from unit.release.worlds import CANARY, Play
 
 _FILE = """
 release: orders-2.1
@@ -57,3 +60,30 @@ def test_a_release_that_is_over_has_no_say(store: ReleaseStore, service: Release
     store.close_release("orders-2.1", lease)
 
     assert service.open_on("111122223333", {stage_target("eu-west-1", "orders", "prod")}) is None
+
+
+def test_a_release_is_not_rolled_back_while_another_moves_the_same() -> None:
+    with closing(Play()) as play:
+        play.run()
+        play.service.start(StartRequest(text=CANARY.replace("orders-2", "orders-3"), actor="ann"))
+
+        with pytest.raises(ReleaseError, match="release orders-3 is on its way and moves us-east-1/orders/prod too"):
+            play.service.command("orders-2", "rollback", "ann")
+
+        assert play.rollout.phase is Phase.PROMOTED
+
+
+def test_a_release_is_not_rolled_back_under_a_later_one() -> None:
+    with closing(Play()) as play:
+        play.run()
+        play.clock.now += 1
+        later = Play(CANARY.replace("orders-2", "orders-3"), of=play)
+        later.run()
+
+        with pytest.raises(ReleaseError, match="release orders-3 came later"):
+            play.service.command("orders-2", "rollback", "ann")
+
+        play.service.command("orders-3", "rollback", "ann")
+        later.run()
+        play.service.command("orders-2", "rollback", "ann")
+        assert play.run().phase is Phase.ROLLED_BACK

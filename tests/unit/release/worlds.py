@@ -131,9 +131,12 @@ class CrashingStore(ReleaseStore):
 class Play:
     """One release from its start on: controllers come and go, the store and the world stay."""
 
-    def __init__(self, text: str = CANARY, scenario: Scenario = HEALTHY, crash_at: int = -1) -> None:
-        self.clock = Clock()
-        self.store = CrashingStore(Path(":memory:"), self.clock)
+    def __init__(
+        self, text: str = CANARY, scenario: Scenario = HEALTHY, crash_at: int = -1, of: "Play | None" = None
+    ) -> None:
+        """`of`: a release before it, in the same state file."""
+        self.clock: Clock = Clock() if of is None else of.clock
+        self.store: CrashingStore = CrashingStore(Path(":memory:"), self.clock) if of is None else of.store
         self.service = ReleaseService(self.store, self.clock)
         self.name = self.service.start(StartRequest(text=text, actor="ann"))
         self.world = CrashingWorld(self.rollout, scenario, crash_at)

@@ -61,7 +61,7 @@ def test_a_closed_release_stands_in_nobody_s_way_and_can_have_another_attempt(st
     store.create("one", started(), ["t"], [])
     lease = store.acquire("one", "me", 10)
     assert lease is not None
-    store.close_release("one", lease)
+    assert store.close_release("one", lease, len(store.entries("one")))
 
     store.create("two", started(), ["t"], [])
     with pytest.raises(CannotStart, match="release two is on its way"):
@@ -128,7 +128,7 @@ def test_code_is_kept_for_open_releases_and_the_newest_alone(store: ReleaseStore
         if number:
             lease = store.acquire(f"r{number}", "me", 10)
             assert lease is not None
-            store.close_release(f"r{number}", lease)
+            assert store.close_release(f"r{number}", lease, len(store.entries(f"r{number}")))
 
     kept = [number for number in range(25) if store.blob(digest(b"code %d" % number)) is not None]
     assert kept == [0, *range(5, 25)]
