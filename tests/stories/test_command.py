@@ -207,8 +207,10 @@ def test_version_is_printed() -> None:
 
 
 def _state(folder: Path) -> dict[str, tuple[int, int, bytes]]:
-    """Every file with its inode, its time of change and its content. SQLite's shared memory is no content: a server that
-    runs may touch it at any time."""
+    """Every file with its inode, its time of change and its content.
+
+    SQLite's shared memory is no content: a server that runs may touch it at any time.
+    """
     return {
         str(path.relative_to(folder)): (path.stat().st_ino, path.stat().st_mtime_ns, path.read_bytes())
         for path in sorted(folder.rglob("*"))

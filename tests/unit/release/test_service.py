@@ -57,7 +57,7 @@ def test_an_open_release_has_the_say_on_what_it_moves(
 def test_a_release_that_is_over_has_no_say(store: ReleaseStore, service: ReleaseService) -> None:
     lease = store.acquire("orders-2.1", "holder", 60.0)
     assert lease is not None
-    store.close_release("orders-2.1", lease)
+    assert store.close_release("orders-2.1", lease, store.entries("orders-2.1")[-1].number)
 
     assert service.open_on("111122223333", {stage_target("eu-west-1", "orders", "prod")}) is None
 
