@@ -218,34 +218,33 @@ def _evidence(evidence: Mapping[str, Any], width: int) -> Iterator[RenderableTyp
     yield line + Text(evidence["verdict"], style)
     if evidence["error"]:
         yield Text(f"  the evidence cannot be read: {evidence['error']}", "yellow")
+    is_wide = width >= _WIDE
+    if not is_wide:  # else they stand with each share
+        stable, change = evidence["base_requests"], evidence["canary_requests"]
+        yield Text(f"  {stable:,} requests of the stable side, {change:,} of the change", "dim")
     table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
     table.add_column("  metric")
-    for name in ("stable", "change", "ratio"):
+    for name in ("stable", "change", "ratio", "interval", "of harm", "of none"):
         table.add_column(name, justify="right")
-    if width >= _WIDE:
-        table.add_column("interval", justify="right")
-    table.add_column("of harm", justify="right")
-    table.add_column("of none", justify="right")
     for each in evidence["metrics"]:
-        if each["kind"] == "guard":
-            continue
-        row = [
-            f"  {each['name'].removeprefix('limit:')}",
-            _share(each["base_bad"], each["base_units"])
-            if each["kind"] == "compare"
-            else f"limit {_percent(each['limit'])}",
-            _share(each["canary_bad"], each["canary_units"]),
-            "" if each["ratio"] is None or each["kind"] != "compare" else f"{each['ratio']:.2g}",
-        ]
-        if width >= _WIDE:
-            high = each["high"]
-            row.append(
-                "" if each["kind"] != "compare" else f"{each['low']:.2g} to {'…' if high is None else f'{high:.2g}'}"
-            )
-        pass_value = each["pass_value"]
-        row += [_number(each["e_value"]), "" if pass_value is None else _number(pass_value)]
-        table.add_row(*row, style={"fail": "red", "pass": "green"}.get(each["verdict"], ""))
+        if each["kind"] != "guard":
+            style = {"fail": "red", "pass": "green"}.get(each["verdict"], "")
+            table.add_row(f"  {each['name'].removeprefix('limit:')}", *_numbers(each, is_wide), style=style)
     yield table
+
+
+def _numbers(metric: Mapping[str, Any], is_wide: bool) -> Iterator[str]:
+    """Both sides' shares, the ratio of the risks with its interval, and the evidence for and against."""
+    compares = metric["kind"] == "compare"
+    yield (
+        _share(metric["base_bad"], metric["base_units"], is_wide) if compares else f"limit {_percent(metric['limit'])}"
+    )
+    yield _share(metric["canary_bad"], metric["canary_units"], is_wide)
+    yield f"{metric['ratio']:.2g}" if compares and metric["ratio"] is not None else ""
+    high = metric["high"]
+    yield f"{metric['low']:.2g} to {'…' if high is None else f'{high:.2g}'}" if compares else ""
+    yield _number(metric["e_value"])
+    yield "" if metric["pass_value"] is None else _number(metric["pass_value"])
 
 
 def _gauge(e_value: float, threshold: float) -> str:
@@ -256,8 +255,10 @@ def _gauge(e_value: float, threshold: float) -> str:
     return "█" * filled + "░" * (10 - filled)
 
 
-def _share(bad: int, units: int) -> str:
-    return f"{_percent(bad / units)} of {units:,}" if units else "-"
+def _share(bad: int, units: int, is_wide: bool) -> str:
+    if not units:
+        return "-"
+    return f"{_percent(bad / units)} of {units:,}" if is_wide else _percent(bad / units)
 
 
 def _percent(share: float) -> str:
