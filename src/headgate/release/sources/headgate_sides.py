@@ -23,6 +23,7 @@ class HeadgateSides:
     """See `source.Source`."""
 
     lag_s: Final = 2.0  # a flush each second, and one to be sure
+    grain_s: Final = 1.0
 
     def __init__(self, release: Release, endpoint_url: str, api_id: Callable[[], str], interval_s: float) -> None:
         self.interval_s: Final = interval_s
