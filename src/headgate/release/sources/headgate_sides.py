@@ -1,5 +1,6 @@
 """Headgate's own counts of both sides, cut at each change of a weight: `/_headgate/stages/{api}/{stage}/sides`."""
 
+import http.client
 import json
 import urllib.error
 import urllib.request
@@ -105,7 +106,7 @@ def fetch_json(url: str) -> Any:
             told = error.read(500).decode("utf-8", "replace")
         kind = Unavailable if error.code >= 500 else Refused
         raise kind(f"{url} answers {error.code}: {told}") from error
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, http.client.HTTPException) as error:
         raise Unavailable(f"{url} does not answer: {error}") from error
 
 
