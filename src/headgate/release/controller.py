@@ -157,6 +157,9 @@ class Controller:
         return Seen(targets=targets, running=running, lag_s=lag_s, interval_s=interval_s, grain_s=grain_s)
 
     def _carry_out(self, action: Action) -> None:
+        if isinstance(action, Do | Undo):
+            # A row is fenced by the store, an act is not: a process that was stopped may have been replaced.
+            self._journals.check(self._lease)
         match action:
             case Do():
                 self._do(action)

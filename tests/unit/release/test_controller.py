@@ -79,6 +79,24 @@ def test_a_holder_whose_lease_was_taken_writes_nothing_more(play: Play) -> None:
     second.close()
 
 
+def test_a_holder_whose_lease_was_taken_acts_no_more(play: Play) -> None:
+    play.run(until=lambda _: play.weight == 50.0)
+    first = play.controller()
+    play.service.command(play.name, "abort", "ann")
+    first.step()  # the rollback is decided, and its first act is next
+    assert play.rollout.rollback is not None
+    play.clock.now += 1e6
+    second = play.controller()
+    acts = len(play.world.moves)
+
+    with pytest.raises(LeaseLost):
+        first.step()
+
+    assert len(play.world.moves) == acts
+    first.close()
+    second.close()
+
+
 def test_an_abort_takes_the_traffic_back_before_anything_else(play: Play) -> None:
     play.run(until=lambda _: play.weight == 50.0)
     play.service.command(play.name, "abort", "ann", "it looks odd")

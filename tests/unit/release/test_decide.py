@@ -513,3 +513,14 @@ def test_a_look_ends_where_the_counts_of_a_minute_do() -> None:
 
     assert looks
     assert {action.until % 60 for action in looks} == {0.0}
+
+
+def test_a_region_that_asks_does_not_end_the_run_of_one_beside_it() -> None:
+    rollout = begin(started(CANARY + "regions: [{wave: [us-east-1, eu-west-1]}]\n"))
+
+    one = folded(rollout, Asked(at=BEGIN, region="us-east-1", topic="approval", why="waits"))
+    both = folded(one, Asked(at=BEGIN, region="eu-west-1", topic="approval", why="waits"))
+
+    assert one.waits_for_person
+    assert not one.waits_for_people_alone
+    assert both.waits_for_people_alone
