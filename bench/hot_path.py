@@ -24,7 +24,8 @@ from headgate.model.deployment import Definition
 from headgate.model.ids import DeploymentId, ResourceId, RestApiId, StageName
 from headgate.model.rest_api import Integration, Method, Resource, RestApi
 from headgate.model.stage import Stage
-from headgate.server.http1 import GatewayConnection, Hub
+from headgate.server.http1 import GatewayConnection
+from headgate.server.http1_connection import Hub
 from headgate.server.http_client import HttpPools
 from headgate.server.http_client_connection import BackendConnection
 from headgate.server.http_limits import HttpLimits

@@ -29,7 +29,8 @@ def _serve(settings: Settings) -> None:
 
     import uvloop
 
-    from headgate.app import StartError, run
+    from headgate.app import run
+    from headgate.wiring.start_error import StartError
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     try:

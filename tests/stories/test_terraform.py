@@ -10,7 +10,7 @@ import subprocess
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import pytest
 
@@ -118,3 +118,31 @@ def test_alarms_dashboards_and_metric_filters_apply_plan_change_plan_destroy(
     assert cloudwatch.describe_alarms(AlarmTypes=["MetricAlarm", "CompositeAlarm"])["MetricAlarms"] == []
     assert cloudwatch.list_dashboards()["DashboardEntries"] == []
     assert server.client("logs").describe_log_groups(logGroupNamePrefix="/shop")["logGroups"] == []
+
+
+def test_sampling_rules_and_groups_apply_plan_change_plan_destroy(tmp_path: Path, server: RunningServer) -> None:
+    shutil.copy(_EXAMPLES / "terraform" / "traces" / "main.tf", tmp_path)
+    terraform = Terraform(tmp_path, server)
+    terraform.must("init", f"-plugin-dir={_PLUGINS}")
+    xray = server.client("xray")
+
+    terraform.must("apply", "-auto-approve")
+
+    assert terraform.run("plan", "-detailed-exitcode").returncode == _NOTHING_TO_CHANGE
+    assert [each["GroupName"] for each in xray.get_groups()["Groups"]] == ["slow"]
+
+    terraform.must("apply", "-auto-approve", "-var", "share=0.5")
+
+    assert terraform.run("plan", "-detailed-exitcode", "-var", "share=0.5").returncode == _NOTHING_TO_CHANGE
+    rules = {each["SamplingRule"]["RuleName"]: each["SamplingRule"] for each in _rules(xray)}
+    assert rules["checkout"]["FixedRate"] == 0.5
+
+    terraform.must("destroy", "-auto-approve")
+
+    assert [each["SamplingRule"]["RuleName"] for each in _rules(xray)] == ["Default"]
+    assert xray.get_groups()["Groups"] == []
+
+
+def _rules(xray: Any) -> list[Any]:
+    rules: list[Any] = xray.get_sampling_rules()["SamplingRuleRecords"]
+    return rules

@@ -3,7 +3,6 @@
 import json
 import re
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -16,6 +15,7 @@ from support.apis import Api
 from support.backends import Backend, serving_backend
 from support.functions import create_function
 from support.server import Answer, RunningServer, closing, data_options, fetch, launch, running
+from support.traces import everything_of, observe, sample_everything, summaries
 
 _WAIT_S = 30
 _ROOT = "1-58406520-a006649127e371903a2de979"
@@ -52,23 +52,6 @@ def backend() -> Iterator[Backend]:
 
 def _traced(api: Api) -> None:
     api.patch_stage("prod", ("replace", "/tracingEnabled", "true"))
-
-
-def _sampled(server: RunningServer) -> None:
-    """From now on every request of a tracing stage is traced."""
-    rule = {"RuleName": "all", "Priority": 1, "FixedRate": 1.0, "ReservoirSize": 0, "Version": 1}
-    wild = dict.fromkeys(("ResourceARN", "ServiceName", "ServiceType", "Host", "HTTPMethod", "URLPath"), "*")
-    server.client("xray").create_sampling_rule(SamplingRule=rule | wild)
-
-
-def _summaries(server: RunningServer, expression: str) -> list[Any]:
-    """What one query finds."""
-    now = time.time()
-    answer = server.client("xray").get_trace_summaries(
-        StartTime=now - 3600, EndTime=now + 1, FilterExpression=expression
-    )
-    found: list[Any] = answer["TraceSummaries"]
-    return found
 
 
 def _segments(server: RunningServer, trace_id: str) -> dict[str, Any]:
@@ -144,7 +127,7 @@ def test_rules_are_in_force_for_the_next_request(server: RunningServer) -> None:
     api.deploy("prod")
     _traced(api)
 
-    _sampled(server)
+    sample_everything(server)
     chosen = [_request_id(api.get()) for _ in range(5)]
     client.update_sampling_rule(SamplingRuleUpdate={"RuleName": "all", "FixedRate": 0.0})
     passed_over = [_request_id(api.get()) for _ in range(5)]
@@ -152,7 +135,7 @@ def test_rules_are_in_force_for_the_next_request(server: RunningServer) -> None:
 
     found = {
         each["AnnotationValue"]["StringValue"]
-        for summary in _summaries(server, 'service("ruled/prod")')
+        for summary in summaries(server, 'service("ruled/prod")')
         for each in summary["Annotations"]["request_id"]
     }
     assert found == set(chosen)
@@ -166,75 +149,42 @@ def test_a_function_with_active_tracing_is_traced_without_a_gateway(server: Runn
 
     server.client("lambda").invoke(FunctionName="active", Payload=b"{}")
 
-    found = _summaries(server, 'service(id(name: "active", type: "AWS::Lambda::Function")) { fault }')
+    found = summaries(server, 'service(id(name: "active", type: "AWS::Lambda::Function")) { fault }')
     assert len(found) == 1
     exceptions = _segments(server, found[0]["Id"])["AWS::Lambda::Function"]["cause"]["exceptions"]
     assert (exceptions[0]["type"], exceptions[0]["message"]) == ("KeyError", "'k'")
-
-
-def _queried(server: RunningServer, groups: list[str], query: str) -> list[dict[str, str]]:
-    """What one query of Logs Insights finds."""
-    logs = server.client("logs")
-    now = int(time.time())
-    started = logs.start_query(logGroupNames=groups, startTime=now - 3600, endTime=now + 60, queryString=query)
-    end = time.monotonic() + _WAIT_S
-    while (answer := logs.get_query_results(queryId=started["queryId"]))["status"] in {"Scheduled", "Running"}:
-        assert time.monotonic() < end, answer["status"]
-    assert answer["status"] == "Complete"
-    return [{field["field"]: field["value"] for field in row} for row in answer["results"]]
 
 
 def test_logs_and_trace_of_one_bad_request_are_found_by_its_id_in_one_query_each_after_a_crash_too(
     tmp_path: Path,
 ) -> None:
     with closing(launch(*data_options(tmp_path))) as server:
-        _sampled(server)
+        sample_everything(server)
         api = Api(server, "shop")
         api.function(api.resource("orders"), create_function(server, "orders", _FAILING))
         api.mock(api.resource("health"))
         api.deploy("prod")
-        group = "arn:aws:logs:us-east-1:000000000000:log-group:shop-access"
-        api.patch_stage(
-            "prod",
-            ("replace", "/tracingEnabled", "true"),
-            ("replace", "/accessLogSettings/destinationArn", group),
-            (
-                "replace",
-                "/accessLogSettings/format",
-                '{"requestId":"$context.requestId","status":"$context.status","trace":"$context.xrayTraceId"}',
-            ),
-            ("replace", "/*/*/logging/loglevel", "INFO"),
-        )
+        observe(api)
         for _ in range(10):
             assert api.get(path="/health").status == 200
         bad = api.get(path="/orders")
         assert bad.status == 502
         bad_id = _request_id(bad)
-        before = _everything_of(server, api, bad_id)
+        before = everything_of(server, api, bad_id)
         server.kill()
 
     with closing(launch(*data_options(tmp_path))) as server:
-        after = _everything_of(server, api, bad_id)
+        after = everything_of(server, api, bad_id)
 
     lines, traces = before
-    text = "\n".join(line["@message"] for line in lines)
-    assert all(bad_id in line["@message"] for line in lines)
+    text = "\n".join(lines)
+    assert all(bad_id in line for line in lines)
     assert "no stock of /orders" in text
     assert '"status":"502"' in text
     assert [(trace["HasFault"], trace["Http"]["HttpStatus"]) for trace in traces] == [(True, 502)]
     assert re.search(f'"trace":"{traces[0]["Id"]}"', text)
     assert {each["Name"] for each in traces[0]["ServiceIds"]} == {"shop/prod", "orders"}
     assert after == before
-
-
-def _everything_of(server: RunningServer, api: Api, request_id: str) -> tuple[list[dict[str, str]], list[Any]]:
-    """The lines and the traces of one request: two queries."""
-    groups = ["shop-access", f"API-Gateway-Execution-Logs_{api.id}/prod"]
-    query = f'fields @timestamp, @message | filter @message like "{request_id}" | sort @timestamp asc | limit 100'
-    lines = _queried(server, groups, query)
-    return sorted(lines, key=lambda line: line["@message"]), _summaries(
-        server, f'annotation.request_id = "{request_id}"'
-    )
 
 
 class Collector(BaseHTTPRequestHandler):

@@ -104,7 +104,7 @@ def _print_change(console: Console, difference: Difference, room: int) -> None:
     """In a line where there is room, else with what was and what is below each other."""
     label, before, after = _label(difference["path"]), difference.get("before"), difference.get("after")
     line = Text(f"{label:<{room}}  ") + _in_a_line(before, after)
-    if len(line.plain) + _INDENT <= console.width and "\n" not in line.plain:
+    if line.cell_len + _INDENT <= console.width and "\n" not in line.plain:
         console.print(Padding(line, (0, 0, 0, _INDENT), expand=False))
         return
     console.print(Padding(Text(label), (0, 0, 0, _INDENT), expand=False))
@@ -133,6 +133,8 @@ def _in_a_line(before: Any, after: Any) -> Text:
 def _below_each_other(before: Any, after: Any) -> Iterator[tuple[str, str]]:
     """Lines with their signs; of two long texts only what is around a change."""
     olds, news = ([] if each is None else _value(each).splitlines() for each in (before, after))
+    if olds == news:  # they end otherwise
+        olds, news = [json.dumps(before)], [json.dumps(after)]
     if len(olds) > 1 and len(news) > 1:
         # Without its heading: two lines for the files, one for where the first change is.
         for line in list(difflib.unified_diff(olds, news, n=_CONTEXT, lineterm=""))[3:]:

@@ -26,6 +26,7 @@ _MARKS: Final = {
     "next": (" ", "dim"),
 }
 _WIDE: Final = 110  # columns from which on the interval of a ratio has room
+_MOST_FIELDS: Final = 5  # of answers that differ
 _MOST_STEPS: Final = 9  # shown around the present one
 
 
@@ -158,6 +159,10 @@ def _view(report: Mapping[str, Any], width: int, now: float, *, all_steps: bool 
         if region.get("evidence") and region["percent"] and report["phase"] != "promoted":
             parts.append(Text(""))
             parts += _evidence(region["evidence"], width)
+        if region["differences"]:
+            parts.append(
+                Text(f"  mirrored answers differ in {', '.join(region['differences'][:_MOST_FIELDS])}", "yellow")
+            )
     if report["why"]:
         parts += [Text(""), Text(report["why"], _STYLES.get(report["phase"], ""))]
     return Group(*parts)
@@ -188,7 +193,7 @@ def _steps(region: Mapping[str, Any], now: float, *, all_steps: bool) -> Iterato
         line = Text(f"  {mark} {step['title']}", style)
         if step["state"] == "now" and step.get("until"):
             left = step["until"] - now
-            line.append(f"  {_span(left)} left" if left > 0 else "  its time is over", "cyan")
+            line.append(f"  {_span(left) + ' left' if left > 0 else _awaited(region, step)}", "cyan")
         if step["state"] in {"now", "stopped"} and region["failures"]:
             line.append(f"  {region['message']}", "yellow")
         yield line
@@ -196,6 +201,12 @@ def _steps(region: Mapping[str, Any], now: float, *, all_steps: bool) -> Iterato
         yield Text(f"    {len(steps) - last} steps after", "dim")
     if region["question"] is not None and region["approvals"]:
         yield Text(f"    approved so far by {', '.join(region['approvals'])}", "yellow")
+
+
+def _awaited(region: Mapping[str, Any], step: Mapping[str, Any]) -> str:
+    """What a step whose time is over still waits for."""
+    counted = region.get("evidence") is None or region["evidence"]["until"] >= step["until"]
+    return "a verdict is awaited" if counted else "the last counts are awaited"
 
 
 def _evidence(evidence: Mapping[str, Any], width: int) -> Iterator[RenderableType]:

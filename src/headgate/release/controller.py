@@ -251,6 +251,7 @@ class Controller:
                     until=action.until,
                     looks=seen.looks,
                     thresholds=seen.thresholds,
+                    differences=seen.differences,
                 )
             )
 

@@ -88,6 +88,7 @@ class Looked(_Event, frozen=True):
     until: float
     looks: tuple[Look, ...]
     thresholds: Mapping[str, float] = {}  # ms; learned of the stable side, where nothing was known before
+    differences: tuple[str, ...] = ()  # fields of mirrored answers that the change answers otherwise
 
 
 class LookFailed(_Event, frozen=True):

@@ -78,6 +78,7 @@ def _region(rollout: Rollout, track: Track) -> dict[str, Any]:
         "question": None if track.question is None else msgspec.to_builtins(track.question),
         "approvals": list(track.approvals),
         "undone": list(track.undone),
+        "differences": list(track.differences),
     }
     if is_region(track.region) and track.before is not None:
         shown["before"] = {

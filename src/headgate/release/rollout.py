@@ -79,6 +79,7 @@ class Track(Value, frozen=True):
     look_failures: int = 0
     look_failing_since: float = 0.0
     look_error: str = ""
+    differences: tuple[str, ...] = ()  # of mirrored answers
     undone: tuple[str, ...] = ()
 
     @property
@@ -233,7 +234,13 @@ def _track_after(
             evidence, settings = track.evidence, settings_for(rollout.release, is_alone=track.promoted)
             for look in event.looks:
                 evidence = evidence.after(look, settings)
-            track = replace(track, evidence=evidence, looked_until=event.until, look_failures=0)
+            track = replace(
+                track,
+                evidence=evidence,
+                looked_until=event.until,
+                look_failures=0,
+                differences=event.differences or track.differences,
+            )
             if event.thresholds and track.before is not None:
                 known = {**event.thresholds, **track.before.thresholds}
                 track = replace(track, before=replace(track.before, thresholds=known))

@@ -1,58 +1,30 @@
-"""One client's connection to the gateway: the shell around `RequestReader`, the handler and the answers' bytes.
+"""A connection's requests and their answers: the shell around `RequestReader`, the handler and the answers' bytes.
 
 Requests of a connection are answered in order, one at a time. A client that leaves does not stop its call: a Lambda
 invocation cannot be undone, and its metrics and log line are still due. Its answer is dropped.
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine
 from typing import Any, Final, cast
 
 from headgate.model.call import BrokenOff, Call, HttpAnswer, Response, StreamedResponse
 from headgate.server.http1_answer import (
     CLOSE,
     CONTINUE,
-    COPIED_BODY_BYTES,
     KEEP_ALIVE,
     UnsendableResponse,
-    date_line,
     encode_head,
     encode_streamed_head,
     has_body,
 )
-from headgate.server.http1_refusal import (
-    DEFECT,
-    REQUEST_TIMEOUT,
-    UNAVAILABLE,
-    HttpRefusal,
-    new_request_id,
-    refusal_response,
-)
-from headgate.server.http1_state import RequestReader
+from headgate.server.http1_connection import ClientConnection, Hub
+from headgate.server.http1_refusal import DEFECT, new_request_id
 from headgate.server.http1_streaming import StreamedBody
-from headgate.server.http1_watch import Phase, Sight, Verdict, look
-from headgate.server.http_limits import HttpLimits
-
-Handler = Callable[[Call], Coroutine[Any, Any, HttpAnswer]]
-OnDefect = Callable[[BaseException, str], None]
+from headgate.server.http1_watch import Phase
 
 
-class Hub:
-    """What the connections of one listener share."""
-
-    def __init__(self, handler: Handler, limits: HttpLimits, on_defect: OnDefect) -> None:
-        self.handler = handler
-        self.limits = limits
-        self.on_defect = on_defect
-        self.connections: set[GatewayConnection] = set()  # each until its socket is gone and its call has ended
-        self.port = ""
-        self.draining = False
-        self.date_line = date_line()  # renewed by the listener's sweep
-        self.emptied = asyncio.Event()
-        self.accepted = self.turned_away = self.requests = self.refused = self.defects = 0
-
-
-class GatewayConnection(asyncio.Protocol):
+class GatewayConnection(ClientConnection):
     """One connection. Its handler is stepped by hand: no task is made for a request.
 
     A task costs about as much as the parsing of a request, and most handlers either answer at once or wait for one or
@@ -60,34 +32,14 @@ class GatewayConnection(asyncio.Protocol):
     task, hence no `asyncio.timeout` or `TaskGroup`.
     """
 
-    __slots__ = (
-        "_call", "_closing", "_coroutine", "_eof", "_hub", "_lingered_bytes", "_lost", "_reader", "_reading_paused",
-        "_resting", "_served", "_sight", "_streamed", "_transport", "_unread", "_write_paused",
-    )  # fmt: skip
+    __slots__ = ("_call", "_coroutine", "_resting", "_write_paused")
 
     def __init__(self, hub: Hub) -> None:
-        self._hub = hub
+        super().__init__(hub)
         self._call: Call | None = None
         self._coroutine: Coroutine[Any, Any, HttpAnswer | None] | None = None  # of the call being answered
-        self._streamed: StreamedBody | None = None  # of the call being answered, where its body comes in pieces
-        self._closing = False  # the last answer is written; what is read now is thrown away
-        self._lost = False
-        self._eof = False  # the client will send no more, but may still read
         self._write_paused = False
-        self._reading_paused = False
-        self._unread = memoryview(b"")  # of a long read: what is parsed in later turns
         self._resting = False  # others have their turn; `_go_on` is due
-        self._lingered_bytes = 0
-        self._served = 0
-        self._sight = Sight()
-
-    def __repr__(self) -> str:
-        return f"<GatewayConnection {self.phase.value}, {self._served} served, {len(self._reader.calls)} waiting>"
-
-    @property
-    def served(self) -> int:
-        """Requests answered so far."""
-        return self._served
 
     @property
     def phase(self) -> Phase:
@@ -102,21 +54,6 @@ class GatewayConnection(asyncio.Protocol):
         return Phase.HEAD if self._reader.mid_message else Phase.IDLE
 
     # What the transport calls.
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        hub = self._hub
-        self._transport = cast("asyncio.Transport", transport)
-        peer = transport.get_extra_info("peername")
-        self._reader = RequestReader(hub.limits, peer[0] if isinstance(peer, tuple) else "", hub.port)
-        hub.accepted += 1
-        surplus = len(hub.connections) - hub.limits.connections
-        hub.connections.add(self)
-        if surplus >= 0:
-            hub.turned_away += 1
-            if surplus < _REFUSED_IN_WORDS:
-                self._refuse(UNAVAILABLE)
-            else:
-                self.abort()
 
     def data_received(self, data: bytes) -> None:
         if self._closing:
@@ -143,6 +80,14 @@ class GatewayConnection(asyncio.Protocol):
         data, self._unread = bytes(self._unread[:size]), self._unread[size:]
         self._take(data)
 
+    def _bound_reading(self) -> None:
+        limits = self._hub.limits
+        calls = self._reader.calls
+        too_many = bool(self._unread) or len(calls) > limits.parsed_ahead
+        if too_many or sum(len(call.body) for call in calls) > limits.parsed_ahead_bytes:
+            self._reading_paused = True
+            self._transport.pause_reading()
+
     def eof_received(self) -> bool:
         self._eof = True
         # True keeps the socket open for the answers that are still due.
@@ -167,40 +112,6 @@ class GatewayConnection(asyncio.Protocol):
             self._streamed.abandon()
         if self._coroutine is None:
             self._leave()
-
-    # What the listener calls.
-
-    def drain(self) -> None:
-        """Close if no byte of a request has been read; otherwise the answer due next will say that it is the last."""
-        if self.phase is Phase.IDLE:
-            self._close()
-
-    def abort(self) -> None:
-        """Close at once, whatever was left to say."""
-        self._closing = True
-        self._transport.abort()
-
-    def sweep(self, now: float) -> None:
-        """Judge, about once a second, what has not moved for too long. `now` is monotonic, in seconds."""
-        if self._lost:
-            return
-        phase = self.phase
-        if phase is Phase.BODY:
-            moved = self._reader.body_bytes
-        elif phase in (Phase.WRITING, Phase.CLOSING):
-            moved = -self._transport.get_write_buffer_size()
-            if self._streamed is not None:
-                moved += self._streamed.sent_bytes
-        else:
-            moved = 0
-        self._sight, verdict = look(self._sight, phase, self._served, moved, now, self._hub.limits)
-        match verdict:
-            case Verdict.REFUSE:
-                self._refuse(REQUEST_TIMEOUT)
-            case Verdict.CLOSE:
-                self._close()
-            case Verdict.ABORT:
-                self.abort()
 
     # From calls to answers.
 
@@ -237,6 +148,26 @@ class GatewayConnection(asyncio.Protocol):
             self._advance()
         else:
             self._take_slice()
+
+    def _settle(self) -> None:
+        """All calls are answered: what was put off until then."""
+        if self._lost or self._closing:
+            return
+        reader = self._reader
+        if reader.refusal is not None:
+            self._refuse(reader.refusal)
+        elif self._unread:
+            self._rest()
+        elif self._eof:
+            self._close()
+        else:
+            if reader.wants_continue:
+                reader.wants_continue = False
+                if reader.body_bytes == 0:
+                    self._transport.write(CONTINUE)
+            if self._reading_paused:
+                self._reading_paused = False
+                self._transport.resume_reading()
 
     def _step(self) -> bool:
         """Run the handler to its next wait; True when it has ended and is answered."""
@@ -318,7 +249,7 @@ class GatewayConnection(asyncio.Protocol):
         hub.on_defect(defect, request_id)
         if not self._lost:
             self._served += 1
-            self._refuse(DEFECT, request_id)
+            self._refuse(DEFECT, request_id, cast("Call", self._call).method)
 
     # A body that is sent as it comes.
 
@@ -366,94 +297,9 @@ class GatewayConnection(asyncio.Protocol):
             self._served += 1
             self._close()
 
-    def _settle(self) -> None:
-        """All calls are answered: what was put off until then."""
-        if self._lost or self._closing:
-            return
-        reader = self._reader
-        if reader.refusal is not None:
-            self._refuse(reader.refusal)
-        elif self._unread:
-            self._rest()
-        elif self._eof:
-            self._close()
-        else:
-            if reader.wants_continue:
-                reader.wants_continue = False
-                if reader.body_bytes == 0:
-                    self._transport.write(CONTINUE)
-            if self._reading_paused:
-                self._reading_paused = False
-                self._transport.resume_reading()
-
-    def _bound_reading(self) -> None:
-        limits = self._hub.limits
-        calls = self._reader.calls
-        too_many = bool(self._unread) or len(calls) > limits.parsed_ahead
-        if too_many or sum(len(call.body) for call in calls) > limits.parsed_ahead_bytes:
-            self._reading_paused = True
-            self._transport.pause_reading()
-
-    def _write(self, head: bytes, body: bytes) -> None:
-        if len(body) <= COPIED_BODY_BYTES:
-            self._transport.write(head + body)
-        else:
-            self._transport.writelines((head, body))
-
-    # Endings.
-
-    def _refuse(self, refusal: HttpRefusal, request_id: str = "") -> None:
-        hub = self._hub
-        hub.refused += 1
-        response = refusal_response(refusal, request_id or new_request_id())
-        head = encode_head(response, hub.date_line, CLOSE)
-        method = self._call.method if self._call is not None and refusal is DEFECT else ""
-        self._write(head, response.body if has_body(response, method) else b"")
-        self._linger()
-
-    def _end_connection(self) -> None:
-        if self._reader.ended:
-            self._close()
-        else:
-            self._linger()
-
-    def _linger(self) -> None:
-        """Say that nothing more comes and read on for a while: closing a socket with unread bytes resets it, and the
-        client might lose the answer (RFC 9112 section 9.6)."""
-        self._closing = True
-        self._reader.calls.clear()
-        self._unread = memoryview(b"")
-        if self._eof or not self._transport.can_write_eof():
-            self._transport.close()
-            return
-        self._transport.write_eof()
-        if self._reading_paused:
-            self._reading_paused = False
-            self._transport.resume_reading()
-
-    def _throw_away(self, size: int) -> None:
-        self._lingered_bytes += size
-        if self._lingered_bytes > self._hub.limits.linger_bytes:
-            self._transport.abort()
-
-    def _close(self) -> None:
-        self._closing = True
-        self._transport.close()
-
-    def _leave(self) -> None:
-        """Out of the hub once the socket is gone and no call runs, so that orphaned calls count as connections."""
-        hub = self._hub
-        hub.connections.discard(self)
-        hub.requests += self._served
-        if not hub.connections:
-            hub.emptied.set()
-
 
 # What one connection may have in one turn of the loop, so that a client that pipelines thousands of requests takes
 # milliseconds from the others and not seconds. Nearly every read is shorter and holds one request.
 _SLICE_BYTES: Final = 8_192
 _BODY_SLICE_BYTES: Final = 65_536  # of a body, which costs little
 _ANSWERS_A_TURN: Final = 32
-
-# Surplus connections that are told so; those beyond are reset, lest refusing become the load.
-_REFUSED_IN_WORDS: Final = 128

@@ -7,8 +7,9 @@ from typing import Final
 
 import msgspec
 
-from headgate.server.http1 import GatewayConnection, Handler, Hub, OnDefect
+from headgate.server.http1 import GatewayConnection
 from headgate.server.http1_answer import date_line
+from headgate.server.http1_connection import Handler, Hub, OnDefect
 from headgate.server.http_limits import HttpLimits
 
 

@@ -13,7 +13,7 @@ import pytest
 import uvloop
 
 from headgate.model.call import Call, Response
-from headgate.server.http1 import Handler
+from headgate.server.http1_connection import Handler
 from headgate.server.http_limits import HttpLimits
 from headgate.server.listener import GatewayServer
 

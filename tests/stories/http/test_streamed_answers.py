@@ -6,7 +6,7 @@ from typing import cast
 import pytest
 
 from headgate.model.call import BrokenOff, Call, HttpAnswer, Response, StreamedResponse
-from headgate.server.http1 import Handler
+from headgate.server.http1_connection import Handler
 from headgate.server.http1_watch import Phase
 from headgate.server.http_limits import HttpLimits
 

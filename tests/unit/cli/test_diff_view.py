@@ -122,6 +122,14 @@ def test_of_long_texts_only_what_changed_is_shown_with_the_lines_around(
     ]
 
 
+def test_texts_that_differ_in_how_they_end_are_told_apart(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = _changed("methodIntegration requestTemplates a/b", "one\ntwo", "one\ntwo\n")
+
+    assert _shown(monkeypatch, capsys, found)[3:] == [r'''        - "one\ntwo"''', r'''        + "one\ntwo\n"''']
+
+
 def test_methods_and_resources_that_are_new_or_gone_are_a_line_each(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

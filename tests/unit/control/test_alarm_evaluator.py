@@ -248,6 +248,22 @@ def test_an_alarm_that_cannot_be_evaluated_leaves_no_other_unwatched(tmp_path: P
     _in_world(tmp_path, story)
 
 
+def test_a_change_that_cannot_be_stored_keeps_no_other_back(tmp_path: Path) -> None:
+    # Nothing that is checked lets such a name in; it stands for any defect with one alarm.
+    broken = replace(_ALARM, alarm_name=object(), datapoints_to_alarm=1)
+
+    async def story(world: _World) -> None:
+        world.metrics.put(_NOON, 9.0)
+        await world.put(replace(_ALARM, datapoints_to_alarm=1))
+        book = world.book.due
+        [watched] = book(60)
+        world.book.due = lambda interval: [replace(watched, alarm=broken), *book(interval)]  # type: ignore[method-assign]
+
+        assert await world.minute(0) == "ALARM"
+
+    _in_world(tmp_path, story)
+
+
 def test_an_alarm_that_was_changed_while_it_was_evaluated_is_judged_as_it_is_now(tmp_path: Path) -> None:
     async def story(world: _World) -> None:
         await world.put(replace(_ALARM, datapoints_to_alarm=1))

@@ -1,7 +1,7 @@
 """What differs between two definitions: all of it, under the wire's names, and nothing else."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, Final
 
 import pytest
 from hypothesis import given
@@ -223,6 +223,27 @@ def test_every_setting_that_waits_for_a_deployment_is_named() -> None:
         (found,) = differences(_PLAIN, a_definition(*_PLAIN.resources, **{field: value}))
 
         assert (found.resource, found.path) == (None, (_wire_name(field),))
+
+
+_LIVE: Final = {
+    "id",
+    "name",
+    "created_date",
+    "root_resource_id",
+    "account_id",
+    "region",
+    "description",
+    "version",
+    "endpoint_configuration",
+    "security_policy",
+    "tags",
+}
+"""Fields of an API that need no deployment (aws-semantics 2.2)."""
+
+
+def test_whatever_a_definition_comes_to_hold_is_compared_or_known_to_be_live() -> None:
+    assert set(Definition.__struct_fields__) == {"rest_api_id", "deployment_id", "rest_api", "resources"}
+    assert set(RestApi.__struct_fields__) == {*_OTHER_SETTING, *_LIVE}
 
 
 _TEXTS = st.sampled_from(["", "a", "b"])

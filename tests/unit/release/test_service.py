@@ -22,12 +22,18 @@ change: {deployment: current}
 
 
 @pytest.fixture
-def service(tmp_path: Path) -> Iterator[ReleaseService]:
+def store(tmp_path: Path) -> Iterator[ReleaseStore]:
     store = ReleaseStore(tmp_path / "releases.db")
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def service(store: ReleaseStore) -> ReleaseService:
+    """Of one release, that is on its way."""
     service = ReleaseService(store)
     service.start(StartRequest(text=_FILE, region="eu-west-1", account_id="111122223333"))
-    yield service
-    store.close()
+    return service
 
 
 @pytest.mark.parametrize(
@@ -46,6 +52,14 @@ def test_an_open_release_has_the_say_on_what_it_moves(
     service: ReleaseService, account_id: str, target: tuple[str, str, str], name: str | None
 ) -> None:
     assert service.open_on(account_id, {"elsewhere", stage_target(*target)}) == name
+
+
+def test_a_release_that_is_over_has_no_say(store: ReleaseStore, service: ReleaseService) -> None:
+    lease = store.acquire("orders-2.1", "holder", 60.0)
+    assert lease is not None
+    assert store.close_release("orders-2.1", lease, store.entries("orders-2.1")[-1].number)
+
+    assert service.open_on("111122223333", {stage_target("eu-west-1", "orders", "prod")}) is None
 
 
 def test_a_release_is_not_rolled_back_while_another_moves_the_same() -> None:

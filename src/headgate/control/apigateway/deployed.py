@@ -4,7 +4,7 @@ For Headgate's own pages. An API is named by its id or its name. What is compare
 stage (the deployment that it serves), by STAGE/canary, or by `current`: the resources as they stand.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -220,7 +220,7 @@ def _stages(context: Context, api: RestApi) -> str:
     return _told(each.stage_name for each in context.tx.list(Stage, api.id))
 
 
-def _told(names: Any) -> str:
+def _told(names: Iterable[str]) -> str:
     every = list(names)
     more = f" and {len(every) - _TOLD} more" if len(every) > _TOLD else ""
     return (", ".join(every[:_TOLD]) or "none") + more

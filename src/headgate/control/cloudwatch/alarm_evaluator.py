@@ -99,10 +99,24 @@ class AlarmEvaluator:
         """Evaluate all alarms of this interval as of this moment."""
         for batch in _batches(self._book.due(interval)):
             found = await self._metrics.read(lambda database, now: _judged(database, batch, tick, now))  # noqa: B023  used within this round
-            now = self._clock()
             changed = [(each, found) for each, found in found if found.value not in {None, each.value}]
             if changed:
-                await self._store.write(lambda tx: _take(tx, changed, now))  # noqa: B023
+                await self._keep(changed)
+
+    async def _keep(self, changed: _Found) -> None:
+        """Store what was found in one transaction; where that cannot be, each change that can be on its own.
+
+        What cannot be stored (a full disk, a defect with one alarm) is found again by the next evaluation.
+        """
+        now = self._clock()
+        try:
+            await self._store.write(lambda tx: _take(tx, changed, now))
+        except Exception:
+            if len(changed) > 1:
+                for each in changed:
+                    await self._keep([each])
+            else:
+                _log.exception("the state of the alarm %s could not be stored", changed[0][0].alarm.alarm_arn)
 
     async def _evaluate_composites(self) -> None:
         """They change with their children: what is left is a state that somebody has set."""
@@ -118,7 +132,6 @@ class AlarmEvaluator:
         try:
             await act()
         except Exception:
-            # A full disk, above all: what could not be stored is found again the next time.
             _log.exception("alarms could not be evaluated; it is tried again in %s s", SHORT_INTERVAL_S)
 
 

@@ -60,7 +60,17 @@ class HeadgateSides:
                     looks.append(look)
                     learned |= new
             since = end
-        return Seen(looks=tuple(looks), thresholds=learned)
+        return Seen(looks=tuple(looks), thresholds=learned, differences=self._differences(track))
+
+    def _differences(self, track: Track) -> tuple[str, ...]:
+        mirror = self._release.mirror
+        if mirror is None or not mirror.compare or track.promoted:
+            return ()
+        try:
+            report = fetch_json(self._page("mirror"))
+        except Refused:  # nothing has been mirrored yet
+            return ()
+        return tuple(each["path"] for each in report["fields"] if each["isDifferent"])
 
     def _is_ours(self, interval: Mapping[str, Any], track: Track) -> bool:
         """Whether this was the release's doing: its deployments and its weight, and nobody else's."""
@@ -89,11 +99,14 @@ class HeadgateSides:
         )
 
     def _intervals(self, since: float, until: float) -> Sequence[Mapping[str, Any]]:
-        path = f"/_headgate/stages/{quote(self._api_id(), '')}/{quote(self._release.stage or '', '')}/sides"
         query = urlencode({"since": int(since), "until": int(until), "step": 1, "looks": "no"})
-        answer = fetch_json(f"{self._endpoint_url}{path}?{query}")
+        answer = fetch_json(f"{self._page('sides')}?{query}")
         intervals: Sequence[Mapping[str, Any]] = answer["intervals"]
         return intervals
+
+    def _page(self, name: str) -> str:
+        stage = quote(self._release.stage or "", "")
+        return f"{self._endpoint_url}/_headgate/stages/{quote(self._api_id(), '')}/{stage}/{name}"
 
 
 def fetch_json(url: str) -> Any:

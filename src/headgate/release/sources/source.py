@@ -9,10 +9,11 @@ from headgate.release.rollout import Track
 
 
 class Seen(Value, frozen=True):
-    """Looks in order, and thresholds in ms that were learned of the stable side where none were known."""
+    """What was counted in a stretch of time."""
 
-    looks: tuple[Look, ...] = ()
-    thresholds: Mapping[str, float] = {}
+    looks: tuple[Look, ...] = ()  # in order
+    thresholds: Mapping[str, float] = {}  # ms; learned of the stable side where none were known
+    differences: tuple[str, ...] = ()  # fields of mirrored answers that the change answers otherwise, so far
 
 
 class Traffic(Value, frozen=True):
