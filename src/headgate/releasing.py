@@ -83,7 +83,7 @@ class Releases:
             raise ReleaseFailed(f"release {name} is driven by another process; headgate release watch {name} shows it")
 
         def ends(rollout: Rollout) -> bool:
-            return rollout.waits_for_person and not waits
+            return rollout.waits_for_people_alone and not waits
 
         controller = self._controller(lease, lambda entry: heard(shown_entry(entry)))
         try:

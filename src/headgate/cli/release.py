@@ -6,7 +6,7 @@ import signal
 import sys
 import threading
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
 
@@ -27,6 +27,8 @@ from headgate.cli.release_options import (
 from headgate.cli.release_view import print_event, print_plan, print_simulation
 from headgate.cli.release_watch import watch_until_over
 from headgate.client.releases import ReleasesApi, ServerReleases
+
+_MOST_BYTES: Final = 50 * 1024 * 1024  # of a zip, as Lambda has it; a server hangs up on more
 
 
 @app.command()
@@ -152,6 +154,8 @@ def _document(
             artefacts[path] = (folder / path).read_bytes()
         except OSError as error:
             fail(f"{file} names {path}, which cannot be read: {error.strerror}")
+        if len(artefacts[path]) > _MOST_BYTES:
+            fail(f"{file} names {path}, which has {len(artefacts[path])} bytes; the most is {_MOST_BYTES}")
     environment = os.environ.get
     key = environment("AWS_ACCESS_KEY_ID", "")
     return {

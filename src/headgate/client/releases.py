@@ -1,6 +1,7 @@
 """A server's releases as a client sees them: the pages below `/_headgate/releases`."""
 
 import base64
+import http.client
 import json
 import urllib.error
 import urllib.request
@@ -74,7 +75,7 @@ class ServerReleases:
         except urllib.error.HTTPError as error:
             with error:
                 raise ReleaseFailed(_message(error.read(), self._url, error.code)) from error
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, http.client.HTTPException) as error:
             reason = getattr(error, "reason", error)
             raise ReleaseFailed(
                 f"no Headgate answers at {self._url.removesuffix('/_headgate/releases')}: {reason}"

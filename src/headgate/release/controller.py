@@ -136,7 +136,7 @@ class Controller:
         if rollout.is_over or rollout.rollback is not None:
             return Seen(running=running)
         targets: dict[str, Target] = {}
-        lag_s, interval_s = 0.0, 1.0
+        lag_s, interval_s, grain_s = 0.0, 1.0, 1.0
         for region, track in rollout.tracks.items():
             if not is_region(region) or track.before is None:
                 continue
@@ -144,14 +144,22 @@ class Controller:
                 targets[region] = self._world.driver(region).read()
                 source = self._world.source(region)
                 lag_s, interval_s = max(lag_s, source.lag_s), max(interval_s, source.interval_s)
+                grain_s = max(grain_s, source.grain_s)
                 self._unseen.pop(region, None)
             except (Unavailable, Refused) as error:
                 if self._unseen.get(region) != str(error):  # once, and not at each pass
                     self._unseen[region] = str(error)
                     _log.warning("release %s: %s", self._lease.name, error)
-        return Seen(targets=targets, running=running, lag_s=lag_s, interval_s=interval_s)
+            except Exception as error:  # a defect must not keep a release from being rolled back
+                if self._unseen.get(region) != repr(error):
+                    self._unseen[region] = repr(error)
+                    _log.exception("release %s: %s cannot be read", self._lease.name, region)
+        return Seen(targets=targets, running=running, lag_s=lag_s, interval_s=interval_s, grain_s=grain_s)
 
     def _carry_out(self, action: Action) -> None:
+        if isinstance(action, Do | Undo):
+            # A row is fenced by the store, an act is not: a process that was stopped may have been replaced.
+            self._journals.check(self._lease)
         match action:
             case Do():
                 self._do(action)

@@ -145,7 +145,7 @@ def _looks(rollout: Rollout, seen: Seen, now: float) -> Iterator[Action]:
     for track in rollout.tracks.values():
         if not track.has_traffic or (track.promoted and track.step is None):
             continue
-        until = float(int(now - seen.lag_s))
+        until = (now - seen.lag_s) // seen.grain_s * seen.grain_s
         ends = _step_ends(track)
         due = until >= track.looked_until + seen.interval_s or (ends is not None and until >= ends > track.looked_until)
         if due and until > track.looked_until and now >= _next_look_try(track):

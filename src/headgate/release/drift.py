@@ -11,8 +11,8 @@ _CLOSE: float = 1e-9
 
 
 def drift(release: Release, track: Track, target: Target) -> str | None:
-    """What differs, in words; None while all is as the release left it, or before it has put anything."""
-    if track.before is None or track.percent is None:
+    """What differs, in words; None while all is as the release found it, or left it."""
+    if track.before is None:
         return None
     return "; ".join(_differences(release, track, track.before, target)) or None
 
@@ -33,14 +33,14 @@ def _differences(release: Release, track: Track, before: Snapshot, target: Targe
             yield f"the stage serves deployment {stage.deployment_id}, not {wanted}"
         variables = variables_of_change(release, before) if track.promoted else before.variables
         yield from _changed("variable", variables, stage.variables)
-        if release.strategy == "canary" and not track.promoted:
+        if release.strategy == "canary" and track.percent is not None and not track.promoted:
             if stage.canary is None:
                 yield "the canary is gone"
             else:
                 deployment = track.deployment_id or before.deployment_id
                 if stage.canary.deployment_id != deployment:
                     yield f"the canary is deployment {stage.canary.deployment_id}, not {deployment}"
-                if track.percent is not None and abs(stage.canary.percent - track.percent) > _CLOSE:
+                if abs(stage.canary.percent - track.percent) > _CLOSE:
                     yield f"the canary gets {stage.canary.percent:g} % of the traffic, not {track.percent:g} %"
                 yield from _changed("canary variable", release.change.variables, stage.canary.overrides)
         elif stage.canary is not None:

@@ -83,6 +83,10 @@ class Journals(Protocol):
         """Raises LeaseLost."""
         ...
 
+    def check(self, lease: Lease) -> None:
+        """Writes nothing, so that it does on a disk that is full. Raises LeaseLost."""
+        ...
+
     def release(self, lease: Lease) -> None:
         """Give it back, so that another need not wait; no error where it is lost already."""
         ...

@@ -120,6 +120,13 @@ class Rollout(Value, frozen=True):
         asks = self.paused or any(track.question for track in self.tracks.values())
         return self.phase is Phase.RUNNING and asks
 
+    @property
+    def waits_for_people_alone(self) -> bool:
+        """Nothing goes on until somebody says something: no region of this wave is still at work."""
+        tracks = [self.tracks[region] for region in self.plan.legs[self.leg].regions]
+        at_work = [track for track in tracks if track.step is not None and track.question is None]
+        return self.waits_for_person and (self.paused or not at_work)
+
 
 def begin(started: Started) -> Rollout:
     """Raises release.file's error for a file that cannot be read."""

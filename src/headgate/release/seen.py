@@ -34,3 +34,4 @@ class Seen(Value, frozen=True):
     running: frozenset[str] = frozenset()
     lag_s: float = 2.0  # after which a second's counts are complete
     interval_s: float = 5.0  # between two looks
+    grain_s: float = 1.0  # of the counts: a look ends where one of these does

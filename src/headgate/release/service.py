@@ -22,8 +22,10 @@ from headgate.release.journal import CannotStart, Entry, Journals
 from headgate.release.plan import plan_of
 from headgate.release.report import report, shown_entry, state_of
 from headgate.release.rollout import Phase, Rollout, after, begin
+from headgate.release.steps import AskApproval
 
 VERBS: Final = ("approve", "reject", "pause", "resume", "abort", "promote", "rollback", "abandon")
+_OF_A_REGION: Final = ("approve", "resume", "promote")
 MAX_ENTRIES: Final = 1000  # of a journal, answered at once
 
 
@@ -92,7 +94,7 @@ class ReleaseService:
             raise ReleaseError(f"{verb!r} is none of {', '.join(VERBS)}")
         rollout = self.rollout(name)
         now = self._clock()
-        _check(rollout, verb, region)
+        _check(rollout, verb, region, actor)
         if rollout.phase is Phase.PROMOTED:
             self._refuse_where_a_later_one_stands(rollout)
         try:
@@ -214,10 +216,12 @@ def artefacts_of(release: Release, given: Mapping[str, bytes]) -> dict[str, byte
     return found
 
 
-def _check(rollout: Rollout, verb: str, region: str | None) -> None:
+def _check(rollout: Rollout, verb: str, region: str | None, actor: str) -> None:
     name = rollout.release.release
     if region is not None and region not in rollout.tracks:
         raise ReleaseError(f"release {name} has no region {region!r}; it has {', '.join(rollout.tracks)}")
+    if region is not None and verb not in _OF_A_REGION:
+        raise ReleaseError(f"{verb} is of the whole release; of one region alone are {', '.join(_OF_A_REGION)}")
     if verb in {"abort", "reject", "rollback"} and rollout.contracted:
         raise ReleaseError(f"release {name} has contracted the schema: from there on it goes forward only", 409)
     if verb == "rollback" and rollout.phase is Phase.PROMOTED:
@@ -231,7 +235,27 @@ def _check(rollout: Rollout, verb: str, region: str | None) -> None:
     asks = [track.question for track in rollout.tracks.values() if track.question and region in {None, track.region}]
     if verb in {"approve", "promote"} and not asks:
         raise ReleaseError(f"release {name} asks for nothing now: it is {state_of(rollout)}", 409)
-    if verb == "resume" and not rollout.paused and not asks:
-        raise ReleaseError(f"release {name} is not paused", 409)
+    if verb in {"approve", "promote"} and all(each.topic == "approval" for each in asks):
+        _check_may_approve(rollout, region, actor)
+    if verb == "resume" and not rollout.paused:
+        if not asks:
+            raise ReleaseError(f"release {name} is not paused", 409)
+        if all(each.topic == "approval" for each in asks):
+            raise ReleaseError(f"release {name} waits for an approval: approve or reject it", 409)
     if verb == "pause" and rollout.paused:
         raise ReleaseError(f"release {name} is paused already", 409)
+
+
+def _check_may_approve(rollout: Rollout, region: str | None, actor: str) -> None:
+    """Somebody whose word would not count hears it. Raises ReleaseError."""
+    may: set[str] = set()
+    for track in rollout.tracks.values():
+        if region not in {None, track.region} or track.question is None or not isinstance(track.step, AskApproval):
+            continue
+        if not track.step.approval.by:
+            return
+        may |= set(track.step.approval.by)
+    if actor not in may:
+        raise ReleaseError(
+            f"{actor} may not approve release {rollout.release.release}: {', '.join(sorted(may))} may", 403
+        )

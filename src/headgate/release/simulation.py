@@ -149,6 +149,7 @@ class SimulatedWorld:
     """See `world.World`: its own driver and source, one for all regions' time, a stage for each region."""
 
     lag_s: Final = 0.0
+    grain_s: Final = 1.0
 
     def __init__(self, release: Release, scenario: Scenario, chance: random.Random) -> None:
         self.now = _BEGIN

@@ -55,11 +55,26 @@ class ReleaseWorker:
         while True:
             await self._wanted.wait()
             self._wanted.clear()
-            while await asyncio.to_thread(self._has_open):
-                status = await self._work()
+            while await self._is_wanted():
+                try:
+                    status = await self._work()
+                except OSError as error:  # no more processes, or files, for now
+                    _log.error("the release controller cannot be started: %s; it is tried again", error)
+                    status = 1
+                else:
+                    if status:
+                        _log.error("the release controller ended with status %s; another is started", status)
                 if status:
-                    _log.error("the release controller ended with status %s; another is started", status)
                     await asyncio.sleep(_AGAIN_S)
+
+    async def _is_wanted(self) -> bool:
+        """Whether a release is open; asked again while the state file does not say, as a full disk may not for long."""
+        while True:
+            try:
+                return await asyncio.to_thread(self._has_open)
+            except Exception:
+                _log.exception("the state file of releases cannot be read; it is tried again")
+                await asyncio.sleep(_AGAIN_S)
 
     async def _work(self) -> int:
         self._process = await asyncio.create_subprocess_exec(

@@ -158,6 +158,10 @@ class ReleaseStore:
             connection.execute("UPDATE release SET expires_at = ? WHERE name = ?", (until, lease.name))
         return Lease(name=lease.name, holder=lease.holder, token=lease.token, expires_at=until)
 
+    def check(self, lease: Lease) -> None:
+        with self._transaction(writes=False) as connection:
+            _check(connection, lease)
+
     def release(self, lease: Lease) -> None:
         with self._transaction() as connection:
             connection.execute(

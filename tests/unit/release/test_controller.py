@@ -6,6 +6,7 @@ import pytest
 from headgate.release.events import Began, Did, Ended, LegBegan, Undid
 from headgate.release.journal import Lease, LeaseLost
 from headgate.release.rollout import Phase, replay
+from headgate.release.seen import Target
 from unit.release.worlds import BROKEN, CANARY, HEALTHY, Play
 
 _PLANNED = {0.0, 10.0, 50.0, 100.0}
@@ -74,6 +75,24 @@ def test_a_holder_whose_lease_was_taken_writes_nothing_more(play: Play) -> None:
         first.step()
 
     assert play.store.entries(play.name) == rows
+    first.close()
+    second.close()
+
+
+def test_a_holder_whose_lease_was_taken_acts_no_more(play: Play) -> None:
+    play.run(until=lambda _: play.weight == 50.0)
+    first = play.controller()
+    play.service.command(play.name, "abort", "ann")
+    first.step()  # the rollback is decided, and its first act is next
+    assert play.rollout.rollback is not None
+    play.clock.now += 1e6
+    second = play.controller()
+    acts = len(play.world.moves)
+
+    with pytest.raises(LeaseLost):
+        first.step()
+
+    assert len(play.world.moves) == acts
     first.close()
     second.close()
 
@@ -201,3 +220,21 @@ def test_a_command_that_comes_while_the_release_is_closed_is_carried_out(play: P
 
     assert rollout.phase is Phase.ROLLED_BACK
     assert play.weight == 0.0
+
+
+def test_a_defect_in_reading_what_is_so_keeps_no_release_from_being_rolled_back(play: Play) -> None:
+    play.run(until=lambda _: play.weight == 50.0)
+
+    def broken() -> Target:
+        raise ValueError("an answer that nobody expected")
+
+    driver = play.world.driver(play.track.region)
+    read, driver.read = driver.read, broken  # type: ignore[method-assign]
+    with closing(play.controller()) as controller:
+        play.service.command(play.name, "pause", "ann")
+        controller.step()
+    play.service.command(play.name, "abort", "ann")
+    driver.read = read  # type: ignore[method-assign]
+    play.run()
+
+    assert play.rollout.phase is Phase.ROLLED_BACK

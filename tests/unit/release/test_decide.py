@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from headgate.model.release import Release
-from headgate.release.actions import Do, Note, Undo, Wait
+from headgate.release.actions import Do, LookAt, Note, Undo, Wait
 from headgate.release.analysis.looks import Counts, Look
 from headgate.release.decide import decide
 from headgate.release.events import (
@@ -475,3 +475,52 @@ def test_an_alarm_that_cannot_be_read_is_not_taken_for_ok(there: Seen, words: st
     assert not any(isinstance(each, Note) for each in soon)
     (asked,) = [each.event for each in late if isinstance(each, Note) and isinstance(each.event, Asked)]
     assert f"alarm orders-5xx {words}" in asked.why
+
+
+@pytest.mark.parametrize(
+    ("strategy", "there", "words"),
+    [
+        ("all-at-once", seen(None, deployment="other"), "the stage serves deployment other, not old"),
+        ("all-at-once", seen(5.0), "there is a canary, deployment new"),
+        ("canary", seen(5.0), "there is a canary, deployment new"),
+    ],
+)
+def test_what_somebody_moved_before_the_release_did_anything_stops_it_too(
+    strategy: str, there: Seen, words: str
+) -> None:
+    text = CANARY.replace("stage: prod", f"stage: prod\nstrategy: {strategy}")
+    if strategy == "all-at-once":
+        text = text.replace("  - {weight: 10, bake: 1m}\n  - {weight: 50, bake: 2m}\n", "")
+    rollout = at_step(text, Promote if strategy == "all-at-once" else Shift)
+
+    (action,) = decide(rollout, there, BEGIN + 1)
+
+    assert isinstance(action, Note)
+    assert isinstance(action.event, Asked)
+    assert words in action.event.why
+
+
+def test_a_look_ends_where_the_counts_of_a_minute_do() -> None:
+    rollout = at_step(CANARY, Bake)
+    minutely = Seen(targets=seen(10.0).targets, lag_s=120.0, interval_s=60.0, grain_s=60.0)
+
+    looks = [
+        action
+        for second in range(400)
+        for action in decide(rollout, minutely, BEGIN + second)
+        if isinstance(action, LookAt)
+    ]
+
+    assert looks
+    assert {action.until % 60 for action in looks} == {0.0}
+
+
+def test_a_region_that_asks_does_not_end_the_run_of_one_beside_it() -> None:
+    rollout = begin(started(CANARY + "regions: [{wave: [us-east-1, eu-west-1]}]\n"))
+
+    one = folded(rollout, Asked(at=BEGIN, region="us-east-1", topic="approval", why="waits"))
+    both = folded(one, Asked(at=BEGIN, region="eu-west-1", topic="approval", why="waits"))
+
+    assert one.waits_for_person
+    assert not one.waits_for_people_alone
+    assert both.waits_for_people_alone

@@ -87,3 +87,26 @@ def test_a_release_is_not_rolled_back_under_a_later_one() -> None:
         later.run()
         play.service.command("orders-2", "rollback", "ann")
         assert play.run().phase is Phase.ROLLED_BACK
+
+
+@pytest.mark.parametrize(
+    ("verb", "actor", "region", "words"),
+    [
+        ("approve", "eve", None, "eve may not approve release orders-2: ann, bob may"),
+        ("resume", "ann", None, "waits for an approval: approve or reject it"),
+        ("abort", "ann", "us-east-1", "abort is of the whole release"),
+    ],
+)
+def test_what_would_mean_nothing_is_refused_and_not_written(
+    verb: str, actor: str, region: str | None, words: str
+) -> None:
+    with closing(Play(CANARY.replace("bake: 1m}", "bake: 1m, approval: {by: [ann, bob]}}"))) as play:
+        play.run(until=lambda rollout: rollout.waits_for_person)
+        rows = play.store.entries(play.name)
+
+        with pytest.raises(ReleaseError, match=words):
+            play.service.command(play.name, verb, actor, region=region)
+
+        assert play.store.entries(play.name) == rows
+        play.service.command(play.name, "approve", "bob")
+        assert play.run().phase is Phase.PROMOTED

@@ -1,5 +1,6 @@
 """boto3 clients of one region, their errors told apart by whether trying again can help."""
 
+import http.client
 import json
 import threading
 import urllib.error
@@ -114,11 +115,18 @@ class Clients:
 @contextmanager
 def calling(what: str) -> Iterator[None]:
     """Names what failed. Raises Refused and Unavailable."""
-    from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
+    from botocore.exceptions import (
+        BotoCoreError,
+        ClientError,
+        NoRegionError,
+        ParamValidationError,
+        ProfileNotFound,
+        ValidationError,
+    )
 
     try:
         yield
-    except ParamValidationError as error:
+    except (ParamValidationError, ValidationError, NoRegionError, ProfileNotFound) as error:
         raise Refused(f"{what}: {error}") from error
     except ClientError as error:
         code = str(error.response.get("Error", {}).get("Code", ""))
@@ -140,5 +148,5 @@ def _health(endpoint_url: str) -> dict[str, Any]:
     except urllib.error.HTTPError as error:
         error.close()
         return {}
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, http.client.HTTPException) as error:
         raise Unavailable(f"nothing answers at {endpoint_url}: {error}") from error

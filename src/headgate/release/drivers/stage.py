@@ -68,7 +68,7 @@ class StageDriver:
         stage = self._stage()
         release = self._release
         found = []
-        if stage.canary is not None and release.strategy == "canary":
+        if stage.canary is not None:
             found.append(
                 f"stage {self.stage_name} has a canary already, deployment {stage.canary.deployment_id} with "
                 f"{stage.canary.percent:g} % of the traffic: promote it or remove it first"
@@ -224,7 +224,9 @@ class StageDriver:
     def _promote_canary(self, track: Track) -> None:
         stage = self._stage()
         if stage.canary is None:
-            if stage.deployment_id == self._deployment_of(track):
+            wanted = variables_of_change(self._release, _before(track))
+            # Without a deployment and a variable of its own nothing tells a promoted change from one that was removed.
+            if stage.deployment_id == self._deployment_of(track) and stage.variables == wanted and not track.versions:
                 return  # done, before a crash
             raise Refused(f"the canary of stage {self.stage_name} is gone")
         extensions, variables = self._pins.base(track.versions) if track.versions else ({}, {})

@@ -44,6 +44,7 @@ class AccessLogs:
         self._clients = clients
         self._settings = settings
         self.lag_s: Final = 3.0 if clients.is_headgate else 60.0  # until CloudWatch Logs has it all
+        self.grain_s: Final = 1.0
         self.interval_s: Final = interval_s if clients.is_headgate else max(interval_s, 30.0)
         self._compared = [name for name in release.analysis.compare if name in SLOW_SHARE]
         self._limits = latency_limits(release)

@@ -1,5 +1,6 @@
 """Headgate's own counts of both sides, cut at each change of a weight: `/_headgate/stages/{api}/{stage}/sides`."""
 
+import http.client
 import json
 import urllib.error
 import urllib.request
@@ -23,6 +24,7 @@ class HeadgateSides:
     """See `source.Source`."""
 
     lag_s: Final = 2.0  # a flush each second, and one to be sure
+    grain_s: Final = 1.0
 
     def __init__(self, release: Release, endpoint_url: str, api_id: Callable[[], str], interval_s: float) -> None:
         self.interval_s: Final = interval_s
@@ -117,7 +119,7 @@ def fetch_json(url: str) -> Any:
             told = error.read(500).decode("utf-8", "replace")
         kind = Unavailable if error.code >= 500 else Refused
         raise kind(f"{url} answers {error.code}: {told}") from error
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, http.client.HTTPException) as error:
         raise Unavailable(f"{url} does not answer: {error}") from error
 
 

@@ -46,6 +46,11 @@ class Source(Protocol):
         """The shortest stretch that it tells apart."""
         ...
 
+    @property
+    def grain_s(self) -> float:
+        """Counts are kept for stretches of this length: what ends within one would be lost."""
+        ...
+
     def problems(self) -> list[str]:
         """What it lacks, each in a sentence with the change to make."""
         ...
