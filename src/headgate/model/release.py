@@ -127,6 +127,9 @@ class Analysis(_Part, frozen=True):
     negligible: Percentage = Percentage(0.5)  # of requests: a share surely below it passes, whatever the ratio
     min_requests: Annotated[int, Meta(ge=1)] = 50  # on each side; with fewer a bake's end has no data
     interval: Duration = Duration(0)  # between two looks; 0: a thirtieth of the shortest bake, from 1s to 30s
+    lag: Duration = Duration(
+        0
+    )  # until counts are complete; 0: 2s on Headgate, on AWS 60s of access logs, 120s of metrics
     settle: Duration = Duration(5)  # left out after each change of weight: cold starts, empty caches
     early: bool = False  # end a bake as soon as it has passed
     inconclusive: Policy = "hold"  # neither a pass nor a failure at the last step before promotion

@@ -21,6 +21,7 @@ from headgate.release.seen import Seen
 from headgate.release.steps import AskApproval, Bake, Migration, Promote, PutBack, Shift, Step, Watch
 
 PASS_S: Final = 1.0  # between two passes while something is awaited
+_WAITING_LOOK_S: Final = 15.0  # between two looks while a person is waited for, perhaps for days
 _EVIDENCE_LOST_S: Final = 60.0  # without an answer from the source of evidence, before its policy holds
 
 
@@ -91,6 +92,8 @@ def _why_roll_back_of(rollout: Rollout, track: Track, seen: Seen, now: float) ->
     for name, state in _alarms(track, seen).items():
         if state == "ALARM":
             return f"alarm {name} is in ALARM"
+    if _policy_of_a_watch(rollout, track, now) == "rollback":
+        return f"the evidence cannot be read: {track.look_error}"
     if isinstance(track.step, Bake) and _policy_at_end(rollout, track, track.step, seen, now) == "rollback":
         return _why_at_end(rollout, track, seen)
     return None
@@ -147,7 +150,10 @@ def _looks(rollout: Rollout, seen: Seen, now: float) -> Iterator[Action]:
             continue
         until = (now - seen.lag_s) // seen.grain_s * seen.grain_s
         ends = _step_ends(track)
-        due = until >= track.looked_until + seen.interval_s or (ends is not None and until >= ends > track.looked_until)
+        interval_s = seen.interval_s
+        if rollout.paused or track.question is not None:
+            interval_s = max(interval_s, _WAITING_LOOK_S)
+        due = until >= track.looked_until + interval_s or (ends is not None and until >= ends > track.looked_until)
         if due and until > track.looked_until and now >= _next_look_try(track):
             yield LookAt(region=track.region, since=track.looked_until, until=until)
 
@@ -177,7 +183,7 @@ def _advance(rollout: Rollout, track: Track, step: Step, seen: Seen, now: float)
         case Bake():
             return _bake(rollout, track, step, seen, now)
         case Watch(seconds=seconds):
-            return _watch(track, seconds, now)
+            return _watch(rollout, track, seconds, now)
         case AskApproval():
             return _approval(track, step, now)
         case _:
@@ -268,12 +274,29 @@ def _policy_at_end(rollout: Rollout, track: Track, step: Bake, seen: Seen, now: 
             return analysis.inconclusive if step.is_last and analysis.compare else "promote"
 
 
-def _watch(track: Track, seconds: float, now: float) -> list[Action]:
+def _watch(rollout: Rollout, track: Track, seconds: float, now: float) -> list[Action]:
     ends = track.since + seconds
-    is_lost = track.look_failures and now - track.look_failing_since > _EVIDENCE_LOST_S
-    if now >= ends and (track.looked_until >= ends or is_lost):
+    if now < ends:
+        return [Wait(until=min(ends, now + PASS_S))]
+    if track.looked_until >= ends or "evidence" in track.answered:
         return [_move(track, "the watch is over", now)]
-    return [Wait(until=min(ends, now + PASS_S) if now < ends else now + PASS_S)]
+    why = f"the evidence cannot be read: {track.look_error}"
+    match _policy_of_a_watch(rollout, track, now):
+        case "promote":
+            return [_move(track, why, now)]
+        case "ask":
+            return [_ask(track, "evidence", why, now)]
+        case "hold" if now > ends + rollout.release.deadline:
+            return [_ask(track, "evidence", f"after {rollout.release.deadline} more: {why}", now)]
+        case _:
+            return [Wait(until=now + PASS_S)]
+
+
+def _policy_of_a_watch(rollout: Rollout, track: Track, now: float) -> Policy | None:
+    """What follows where a watch's evidence is lost; None while it may still come."""
+    is_over = isinstance(track.step, Watch) and now >= track.since + track.step.seconds > track.looked_until
+    is_lost = track.look_failures and now - track.look_failing_since > _EVIDENCE_LOST_S
+    return rollout.release.analysis.error if is_over and is_lost and "evidence" not in track.answered else None
 
 
 def _approval(track: Track, step: AskApproval, now: float) -> list[Action]:

@@ -1,6 +1,7 @@
 """The control listener's pages of metrics: both sides of a stage and its mirror as JSON, the process for Prometheus."""
 
 import re
+import time
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 from urllib.parse import parse_qsl, unquote
@@ -74,4 +75,10 @@ class MetricsPages:
             intervals = await self._store.run(read)
         except RangeTooLong as error:
             return 400, {"message": f"{error}; give a larger step or a shorter range ({MAX_LOOKS} steps)"}
-        return 200, {"apiId": api_id, "stage": stage_name, "stepSeconds": step, "intervals": intervals}
+        return 200, {
+            "apiId": api_id,
+            "stage": stage_name,
+            "now": time.time(),
+            "stepSeconds": step,
+            "intervals": intervals,
+        }

@@ -109,7 +109,7 @@ class Shop:
             stage: prod
             change: {{functions: {{{self.name}: {{zip: new.zip}}}}}}
             steps: [{{weight: 50, bake: 5s}}, {{weight: 100, watch: 1s}}]
-            analysis: {{settle: 1s, compare: [errors-5xx], negligible: 5%}}
+            analysis: {{settle: 1s, lag: 3s, compare: [errors-5xx], negligible: 5%}}
             """,
         )
 

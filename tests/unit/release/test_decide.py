@@ -453,6 +453,31 @@ def test_a_migration_that_gets_no_answer_and_cannot_go_back_asks_a_person_at_the
     assert [type(each.event) for each in after_it if isinstance(each, Note)] == [Asked]
 
 
+@pytest.mark.parametrize(
+    ("policy", "expected"), [("promote", Moved), ("rollback", RollbackDecided), ("ask", Asked), ("hold", None)]
+)
+def test_a_watch_whose_evidence_is_lost_follows_the_policy_of_an_error(policy: str, expected: type | None) -> None:
+    rollout = at_step(CANARY.replace("negligible: 5%", f"error: {policy}"), Watch)
+    for second in range(0, 130, 10):
+        rollout = folded(rollout, LookFailed(at=BEGIN + second, region=_HOME, message="no answer"))
+    there = Seen(targets={_HOME: Target(stage=StageSeen(deployment_id="new", variables={"pricing": "v2"}))})
+
+    actions = decide(rollout, there, BEGIN + 130)
+
+    assert [type(each.event) for each in actions if isinstance(each, Note)] == ([] if expected is None else [expected])
+
+
+def test_while_a_person_is_waited_for_the_journal_grows_slowly() -> None:
+    text = CANARY.replace("bake: 1m}", "bake: 1m, approval: {}}")
+    rollout = folded(at_step(text, AskApproval), Asked(at=BEGIN, region=_HOME, topic="approval", why="waits"))
+    rollout = folded(rollout, counted(10, bad=10, until=BEGIN + 60))
+
+    soon, later = (decide(rollout, seen(10.0), BEGIN + 60 + seconds) for seconds in (10, 20))
+
+    assert not any(isinstance(each, LookAt) for each in soon)
+    assert any(isinstance(each, LookAt) for each in later)
+
+
 def test_one_failed_look_at_the_end_of_a_watch_is_not_the_end_of_it() -> None:
     rollout = folded(at_step(CANARY, Watch), LookFailed(at=BEGIN + 60, region=_HOME, message="no answer"))
     there = Seen(targets={_HOME: Target(stage=StageSeen(deployment_id="new", variables={"pricing": "v2"}))})

@@ -43,7 +43,8 @@ class AccessLogs:
         self._release = release
         self._clients = clients
         self._settings = settings
-        self.lag_s: Final = 3.0 if clients.is_headgate else 60.0  # until CloudWatch Logs has it all
+        # Until CloudWatch Logs has it all.
+        self.lag_s: Final = float(release.analysis.lag) or (3.0 if clients.is_headgate else 60.0)
         self.grain_s: Final = 1.0
         self.interval_s: Final = interval_s if clients.is_headgate else max(interval_s, 30.0)
         self._compared = [name for name in release.analysis.compare if name in SLOW_SHARE]

@@ -30,7 +30,7 @@ class AliasMetrics:
         self._period_s = 1 if clients.is_headgate else _AWS_PERIOD_S
         self.grain_s: Final = float(self._period_s)
         self.interval_s: Final = max(interval_s, float(self._period_s))
-        self.lag_s: Final = 2.0 if clients.is_headgate else _AWS_LAG_S
+        self.lag_s: Final = float(release.analysis.lag) or (2.0 if clients.is_headgate else _AWS_LAG_S)
         self._compared = [name for name in release.analysis.compare if name in SLOW_SHARE]
         self._limits = latency_limits(release)
 

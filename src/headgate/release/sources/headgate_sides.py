@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping, Sequence
@@ -23,11 +24,12 @@ _MOST_S: Final = 1400  # asked for at once
 class HeadgateSides:
     """See `source.Source`."""
 
-    lag_s: Final = 2.0  # a flush each second, and one to be sure
     grain_s: Final = 1.0
 
     def __init__(self, release: Release, endpoint_url: str, api_id: Callable[[], str], interval_s: float) -> None:
         self.interval_s: Final = interval_s
+        self.lag_s: Final = float(release.analysis.lag) or 2.0  # a flush each second, and one to be sure
+        self._skew_s: int | None = None  # by which the server's clock is ahead of this one
         self._release = release
         self._endpoint_url = endpoint_url
         self._api_id = api_id
@@ -99,10 +101,21 @@ class HeadgateSides:
         )
 
     def _intervals(self, since: float, until: float) -> Sequence[Mapping[str, Any]]:
-        query = urlencode({"since": int(since), "until": int(until), "step": 1, "looks": "no"})
-        answer = fetch_json(f"{self._page('sides')}?{query}")
+        skew_s = self._skew()
+        times = {"since": int(since) + skew_s, "until": int(until) + skew_s}
+        answer = fetch_json(f"{self._page('sides')}?{urlencode({**times, 'step': 1, 'looks': 'no'})}")
         intervals: Sequence[Mapping[str, Any]] = answer["intervals"]
         return intervals
+
+    def _skew(self) -> int:
+        """The counts are stamped by the server's clock. Learned once: a look must begin where the last one ended."""
+        if self._skew_s is None:
+            now = time.time()
+            there = float(
+                fetch_json(f"{self._page('sides')}?{urlencode({'since': int(now), 'until': int(now)})}")["now"]
+            )
+            self._skew_s = round(there - now)
+        return self._skew_s
 
     def _page(self, name: str) -> str:
         stage = quote(self._release.stage or "", "")
