@@ -71,7 +71,7 @@ def test_a_server_killed_in_the_middle_of_a_step_goes_on_with_it(versions: Versi
     data = ("--data", str(tmp_path / "data"))
     with closing(launch(*data)) as first:
         story = Story(first, versions, tmp_path)
-        story.start(steps="[{weight: 50, bake: 3s}, {weight: 100}]", analysis=QUICK)
+        story.start(steps="[{weight: 50, bake: 3s}, {weight: 100}]", analysis=f"{QUICK}, no-data: promote")
         wait_until_shifted(story, 50)
         controller = controller_of(first)
         assert controller is not None
