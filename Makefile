@@ -40,7 +40,7 @@ endef
 test: check  ## everything CI runs
 	$(call need,$(TEST_TOOLS))
 	$(BIN)/pytest -n 2 --dist loadfile --ignore=tests/stories/releases
-	$(BIN)/pytest -n 4 --dist loadfile tests/stories/releases  # these wait more than they work
+	$(BIN)/pytest -n 4 --dist worksteal tests/stories/releases  # these wait more than they work
 
 format: $(STAMP)
 	$(BIN)/ruff format .
