@@ -10,7 +10,8 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-_OVER: Final = {"promoted": 0, "rolled-back": 1, "abandoned": 1}
+OVER: Final = {"promoted": 0, "rolled-back": 1, "abandoned": 1}
+"""The phases that a release ends in, and the exit status of each."""
 _STYLES: Final = {
     "promoted": "bold green",
     "rolled-back": "bold red",
@@ -64,7 +65,7 @@ def print_list(document: Mapping[str, Any]) -> None:
         table.add_row(
             each["release"],
             Text(phase, _STYLES.get(phase, "")),
-            f"{each.get('percent', 0):g} %" if phase not in _OVER else "",
+            f"{each.get('percent', 0):g} %" if phase not in OVER else "",
             _moment(each["createdAt"]),
             each.get("startedBy", ""),
             each.get("why") or each.get("step", ""),
@@ -106,12 +107,12 @@ def watched(show: Callable[[], dict[str, Any]], every_s: float) -> int:
     console = _console()
     report = show()
     with Live(_view(report, console.width, time.time()), console=console, auto_refresh=False) as live:
-        while report["phase"] not in _OVER:
+        while report["phase"] not in OVER:
             time.sleep(every_s)
             report = show()
             live.update(_view(report, console.width, time.time()), refresh=True)
     console.print()
-    return _OVER[report["phase"]]
+    return OVER[report["phase"]]
 
 
 def sentence(event: Mapping[str, Any]) -> Text | None:
@@ -171,7 +172,7 @@ def _view(report: Mapping[str, Any], width: int, now: float, *, all_steps: bool 
 def _headline(report: Mapping[str, Any]) -> Text:
     target = f"{report['api']}/{report['stage']}" if report["api"] else ", ".join(report["functions"])
     attempt = f"  attempt {report['attempt']}" if report["attempt"] > 1 else ""
-    weight = "" if report["phase"] in _OVER else f"  {report['percent']:g} % of the traffic"
+    weight = "" if report["phase"] in OVER else f"  {report['percent']:g} % of the traffic"
     line = Text.assemble((report["release"], "bold"), f"  {report['strategy']} on {target}{attempt}  ")
     return line + Text(report["phase"], _STYLES.get(report["phase"], "bold")) + Text(weight)
 

@@ -4,11 +4,10 @@ import json
 import time
 from typing import Final
 
-from headgate.cli.release_view import watched
+from headgate.cli.release_view import OVER, watched
 from headgate.client.releases import ReleasesApi
 
 _POLL_S: Final = 1.0
-_OVER: Final = {"promoted": 0, "rolled-back": 1, "abandoned": 1}
 _INTERRUPTED: Final = 130
 
 
@@ -29,6 +28,6 @@ def _watch_events(releases: ReleasesApi, name: str) -> int:
         for event in releases.history(name, number):
             number = event["number"]
             print(json.dumps(event), flush=True)
-        if phase in _OVER:
-            return _OVER[phase]
+        if phase in OVER:
+            return OVER[phase]
         time.sleep(_POLL_S)

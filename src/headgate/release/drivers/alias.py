@@ -4,6 +4,7 @@ from headgate.model.release import Release
 from headgate.release.drift import alias_key
 from headgate.release.drivers.alarms import alarm_problems, alarm_states
 from headgate.release.drivers.calls import Clients
+from headgate.release.drivers.driver import known_before
 from headgate.release.drivers.functions import ReleaseFunctions
 from headgate.release.events import AliasTarget, Snapshot
 from headgate.release.failures import Refused
@@ -37,7 +38,7 @@ class AliasDriver:
         raise Refused(f"strategy rolling deploys no API ({key})")
 
     def shift(self, track: Track, percent: float) -> None:
-        before = _snapshot(track)
+        before = known_before(track)
         for function, version in track.versions.items():
             old = before.aliases[alias_key(function, self._release.change.functions[function].alias)].version
             weights = {version: percent / 100} if percent and version != old else {}
@@ -47,7 +48,7 @@ class AliasDriver:
         if track.promoted:
             self._functions.move(track.versions)
         elif track.percent is None:
-            self._functions.restore(_snapshot(track).aliases)
+            self._functions.restore(known_before(track).aliases)
         else:
             self.shift(track, track.percent)
 
@@ -55,10 +56,4 @@ class AliasDriver:
         self._functions.move(track.versions)
 
     def undo(self, track: Track, part: str, *, promoted: bool) -> None:  # noqa: ARG002 - the same
-        self._functions.restore(_snapshot(track).aliases)
-
-
-def _snapshot(track: Track) -> Snapshot:
-    if track.before is None:
-        raise Refused(f"nothing is known of {track.region} before the release")
-    return track.before
+        self._functions.restore(known_before(track).aliases)

@@ -6,10 +6,10 @@ The stages swap what they serve, so the callers' URL stays and the old side is k
 from msgspec.structs import replace as replaced_fields
 
 from headgate.release.drift import variables_of_change
+from headgate.release.drivers.driver import known_before
 from headgate.release.drivers.pins import all_versions
 from headgate.release.drivers.stage import StageDriver
 from headgate.release.events import Snapshot
-from headgate.release.failures import Refused
 from headgate.release.rollout import Track
 
 
@@ -30,14 +30,14 @@ class BlueGreenDriver(StageDriver):
 
     def shift(self, track: Track, percent: float) -> None:  # noqa: ARG002 - it is always 0
         """The idle stage gets the change; nobody's traffic moves."""
-        before = _before(track)
+        before = known_before(track)
         self._idle.serve(self._deployment_of(track), variables_of_change(self._release, before), track.versions)
 
     def promote(self, track: Track, part: str) -> None:
         if part != "idle":
             super().promote(track, part)
             return
-        before = _before(track)
+        before = known_before(track)
         old = all_versions(before.aliases) if track.versions else {}
         self._idle.serve(before.deployment_id or "", before.variables, old)
 
@@ -45,7 +45,7 @@ class BlueGreenDriver(StageDriver):
         if part != "idle":
             super().undo(track, part, promoted=promoted)
             return
-        before = _before(track)
+        before = known_before(track)
         self._idle.serve(before.idle_deployment_id or "", before.idle_variables, {})
         self._idle.remove_canary()
 
@@ -53,9 +53,3 @@ class BlueGreenDriver(StageDriver):
     def _idle(self) -> StageDriver:
         """The other stage, as a driver of its own."""
         return StageDriver(replaced_fields(self._release, stage=self._release.green), self._clients)
-
-
-def _before(track: Track) -> Snapshot:
-    if track.before is None:
-        raise Refused(f"nothing is known of {track.region} before the release")
-    return track.before

@@ -3,6 +3,7 @@
 from typing import Protocol
 
 from headgate.release.events import Snapshot
+from headgate.release.failures import Refused
 from headgate.release.rollout import Track
 from headgate.release.seen import Target
 
@@ -41,3 +42,10 @@ class Driver(Protocol):
     def promote(self, track: Track, part: str) -> None: ...
 
     def undo(self, track: Track, part: str, *, promoted: bool) -> None: ...
+
+
+def known_before(track: Track) -> Snapshot:
+    """What was served before the release: the way back. Raises Refused before it was noted."""
+    if track.before is None:
+        raise Refused(f"nothing is known of {track.region} before the release")
+    return track.before

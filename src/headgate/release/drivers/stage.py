@@ -9,6 +9,7 @@ from headgate.model.release import Release
 from headgate.release.drift import variables_of_change
 from headgate.release.drivers.alarms import alarm_problems, alarm_states
 from headgate.release.drivers.calls import Clients, calling
+from headgate.release.drivers.driver import known_before
 from headgate.release.drivers.functions import ReleaseFunctions
 from headgate.release.drivers.pins import AliasPins, NativePins, Pins, all_versions
 from headgate.release.drivers.stage_patches import (
@@ -130,7 +131,7 @@ class StageDriver:
             return self._gateway.create_deployment(restApiId=self.api_id, description=description)["id"]
 
     def shift(self, track: Track, percent: float) -> None:
-        before, deployment_id = _before(track), self._deployment_of(track)
+        before, deployment_id = known_before(track), self._deployment_of(track)
         extensions, overrides = self._pins.canary(track.versions) if track.versions else ({}, {})
         overrides = {**self._release.change.variables, **overrides}
         answer = self._update(
@@ -144,7 +145,7 @@ class StageDriver:
             raise Unavailable(f"stage {self.stage_name} serves {answer.deployment_id}, not {before.deployment_id}")
 
     def put_back(self, track: Track) -> None:
-        before = _before(track)
+        before = known_before(track)
         if track.promoted:
             self._functions.move(track.versions)
             self.serve(self._deployment_of(track), variables_of_change(self._release, before), {})
@@ -164,7 +165,7 @@ class StageDriver:
             case "traffic" if self._release.strategy == "canary":
                 self._promote_canary(track)
             case "traffic":
-                before = _before(track)
+                before = known_before(track)
                 self.serve(self._deployment_of(track), variables_of_change(self._release, before), track.versions)
             case "aliases":
                 self._functions.move(track.versions)
@@ -174,7 +175,7 @@ class StageDriver:
                 raise Refused(f"a stage has no part {part!r} to promote")
 
     def undo(self, track: Track, part: str, *, promoted: bool) -> None:
-        before = _before(track)
+        before = known_before(track)
         old = all_versions(before.aliases) if self._release.change.functions else {}
         match part:
             case "traffic" if not promoted:
@@ -207,7 +208,7 @@ class StageDriver:
         return self._pins_found
 
     def _deployment_of(self, track: Track) -> str:
-        return track.deployment_id or _before(track).deployment_id or ""
+        return track.deployment_id or known_before(track).deployment_id or ""
 
     def _canary_features(self) -> dict[str, str]:
         """What only Headgate's gateway has, as paths below /canarySettings."""
@@ -224,7 +225,7 @@ class StageDriver:
     def _promote_canary(self, track: Track) -> None:
         stage = self._stage()
         if stage.canary is None:
-            wanted = variables_of_change(self._release, _before(track))
+            wanted = variables_of_change(self._release, known_before(track))
             # Without a deployment and a variable of its own nothing tells a promoted change from one that was removed.
             if stage.deployment_id == self._deployment_of(track) and stage.variables == wanted and not track.versions:
                 return  # done, before a crash
@@ -317,9 +318,3 @@ def stage_seen(stage: Mapping[str, Any]) -> StageSeen:
             overrides=canary.get("stageVariableOverrides") or {},
         ),
     )
-
-
-def _before(track: Track) -> Snapshot:
-    if track.before is None:
-        raise Refused(f"nothing is known of {track.region} before the release")
-    return track.before
