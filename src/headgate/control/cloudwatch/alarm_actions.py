@@ -1,9 +1,9 @@
 """What an alarm can tell of its state: topics, functions, and webhooks that headgate.toml names."""
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from enum import Enum, auto
-from typing import Final
+from typing import Any, Final
 
 from headgate.control.cloudwatch.errors import validation
 from headgate.model.arn import parse_function_arn
@@ -33,6 +33,18 @@ def webhook_name(arn: str) -> str | None:
     """The name in headgate.toml; None where this is no webhook's ARN."""
     found = _WEBHOOK_ARN.fullmatch(arn)
     return None if found is None else found[1]
+
+
+def actions_of(given: Mapping[str, Any], webhooks: Collection[str]) -> dict[str, Any]:
+    """Whom a put alarm tells of which state, as the fields of an alarm of either kind. Raises ApiError."""
+    return {
+        "actions_enabled": given.get("ActionsEnabled", True),
+        "ok_actions": check_actions("OKActions", given.get("OKActions", ()), webhooks),
+        "alarm_actions": check_actions("AlarmActions", given.get("AlarmActions", ()), webhooks),
+        "insufficient_data_actions": check_actions(
+            "InsufficientDataActions", given.get("InsufficientDataActions", ()), webhooks
+        ),
+    }
 
 
 def check_actions(member: str, arns: Collection[str], webhooks: Collection[str]) -> tuple[str, ...]:

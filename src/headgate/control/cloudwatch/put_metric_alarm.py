@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from headgate.control.cloudwatch.alarm_actions import check_actions
+from headgate.control.cloudwatch.alarm_actions import actions_of
 from headgate.control.cloudwatch.alarm_documents import put_alarm
 from headgate.control.cloudwatch.errors import bad_combination, missing, validation
 from headgate.control.cloudwatch.get_metric_data import checked_queries
@@ -77,12 +77,7 @@ def _checked(scope: Scope, now: float, given: Mapping[str, Any], ports: CloudWat
         alarm_name=given["AlarmName"],
         alarm_configuration_updated_timestamp=now,
         alarm_description=given.get("AlarmDescription"),
-        actions_enabled=given.get("ActionsEnabled", True),
-        ok_actions=check_actions("OKActions", given.get("OKActions", ()), ports.webhooks),
-        alarm_actions=check_actions("AlarmActions", given.get("AlarmActions", ()), ports.webhooks),
-        insufficient_data_actions=check_actions(
-            "InsufficientDataActions", given.get("InsufficientDataActions", ()), ports.webhooks
-        ),
+        **actions_of(given, ports.webhooks),
         tags=tags_of(given.get("Tags", ())),
         evaluation_periods=given["EvaluationPeriods"],
         comparison_operator=given["ComparisonOperator"],
