@@ -86,6 +86,11 @@ class EnvironmentProcess:
         """How long ago its start began."""
         return time.monotonic() - self._started_at
 
+    @property
+    def is_at_work(self) -> bool:
+        """Whether it wants a core now: it runs or waits for one, and does not wait for anything else."""
+        return self._parent is None or self._parent.is_running(self.number)
+
     def start(self, parent: Parent, folder: Path) -> None:
         """Have the parent fork the process."""
         self._parent = parent

@@ -186,6 +186,17 @@ class Parent:
             # The number cannot be another's: it is its own until the parent has reaped it, which it says at once.
             os.killpg(child.pid, signal.SIGKILL)  # fails where it had no time yet to become a group's leader
 
+    def is_running(self, number: int) -> bool:
+        """Whether an environment runs or waits for a core; one that is not there yet is counted as if it did."""
+        child = self._children.get(number)
+        if child is None:
+            return number in self._children
+        try:
+            status = Path(f"/proc/{child.pid}/stat").read_bytes()
+        except OSError:
+            return False
+        return status[status.rindex(b")") + 2 :].startswith(b"R")
+
     def peak_memory_mb(self, number: int) -> int:
         """The most memory that a living environment has used; 0 for one that is gone."""
         child = self._children.get(number)
