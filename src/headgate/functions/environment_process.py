@@ -86,8 +86,8 @@ class EnvironmentProcess:
         """How long ago its start began."""
         return time.monotonic() - self._started_at
 
-    def start(self, parent: Parent, folder: Path) -> None:
-        """Have the parent fork the process."""
+    def start(self, parent: Parent, folder: Path | None) -> None:
+        """Have the parent fork the process; `folder` as `Parent.fork` has it."""
         self._parent = parent
         ours, theirs = socket.socketpair()
         output, their_output = os.pipe()
