@@ -38,6 +38,7 @@ ATTEMPTS: Final[Mapping[str, Attempt]] = {
     "memory": Attempt("return bytearray(1 << 30) and True", "MemoryError"),
     "memory, by many processes": Attempt("", {}),
     "memory, in shared maps": Attempt("", {}),
+    "memory, in file systems that it mounts": Attempt("", {}),
     "a file larger than its storage": Attempt(
         """
         with open(tempfile.gettempdir() + "/large", "wb") as file:

@@ -164,6 +164,30 @@ def handler(event, context):
     run(story())
 
 
+def test_a_tmp_has_room_for_a_file_for_each_4_kib_of_it_so_that_empty_ones_end_too(
+    run: Fixture, stage: Fixture
+) -> None:
+    async def story() -> None:
+        async with stage(isolation=with_own_temporaries(sandboxed())) as at:
+            spec = at.function(
+                """
+                def handler(event, context):
+                    try:
+                        for number in range(event): open(f"/tmp/{number}", "w").close()
+                    except OSError as error:
+                        return [number, error.strerror]
+                """,
+                ephemeral_storage_mb=1,
+            )
+
+            made, said = await at.answer(spec, 1000)
+
+            assert said == "No space left on device"
+            assert 250 <= made <= 256  # the folder itself counts
+
+    run(story())
+
+
 def test_what_the_import_leaves_in_tmp_is_in_the_tmp_of_each_environment(run: Fixture, stage: Fixture) -> None:
     async def story() -> None:
         async with stage(isolation=with_own_temporaries(sandboxed())) as at:
