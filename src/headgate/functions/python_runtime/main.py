@@ -261,8 +261,8 @@ class _Parent:
     def _end_left_behind(self) -> None:
         """Kill orphans of environments that have ended, each of which keeps the /tmp of its own in memory.
 
-        They are those that share the mounts of no living environment: one that made itself others, or hides them, is
-        told from what a living environment started by that.
+        Those are the ones that share the mounts of no living environment, which nobody can join from outside. One that
+        has made itself other mounts, or hides which it has, is taken for one of those.
         """
         orphans = [pid for pid in _children() if pid not in self._environments]
         if orphans:
