@@ -15,6 +15,7 @@ from typing import Final
 
 from headgate.model.alarm import AlarmValue
 from headgate.model.value import Value
+from headgate.telemetry.lexer import tokenize
 
 MAX_CHILDREN: Final = 100
 _MAX_DEPTH: Final = 100  # of brackets: nothing a client sends may exhaust the stack
@@ -69,7 +70,7 @@ Rule = Constant | InState | Not | AllOf | AnyOf | AtLeast
 @lru_cache(maxsize=4096)
 def parse_rule(text: str) -> Rule:
     """Raises RuleError."""
-    parser = _Parser(list(_tokens(text)))
+    parser = _Parser([token[:2] for token in tokenize(text, _TOKEN, _not_closed)])
     rule = parser.rule()
     parser.end()
     if len(found := children(rule)) > MAX_CHILDREN:
@@ -121,15 +122,8 @@ def _mentioned(rule: Rule) -> Iterator[str]:
             return
 
 
-def _tokens(text: str) -> Iterator[tuple[str, str]]:
-    at = 0
-    while text[at:].strip():
-        found = _TOKEN.match(text, at)
-        if found is None:
-            raise RuleError(f"Error in AlarmRule [a quote at position {at} is not closed]")
-        assert found.lastgroup is not None
-        yield found.lastgroup, found[found.lastgroup]
-        at = found.end()
+def _not_closed(at: int) -> RuleError:
+    return RuleError(f"Error in AlarmRule [a quote at position {at} is not closed]")
 
 
 class _Parser:

@@ -58,7 +58,7 @@ class FieldsPattern:
             if self._ellipsis is not None:
                 raise invalid("it has more than one ellipsis")
             self._ellipsis = len(self._fields)
-        elif token.kind == "end" or token == ("sign", ","):
+        elif token.kind == "end" or token.is_sign(","):
             self._fields.append(("", None))
         else:
             self._fields.append(_field(tokens))
@@ -79,7 +79,7 @@ def _field(tokens: Tokens) -> tuple[str, Test[Value] | None]:
     def condition(tokens: Tokens) -> Test[Value]:
         name = _name(tokens)
         names.add(name)
-        if tokens.next.kind == "end" or tokens.next in {("sign", ","), ("sign", ")")}:
+        if tokens.next.kind == "end" or tokens.next.is_sign(",", ")"):
             return lambda _: True
         return comparison(tokens.take().text, tokens.take())
 

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Final, NamedTuple, TypeVar
 
 from headgate.telemetry.filter_regex import FilterRegex, RegexError
+from headgate.telemetry.lexer import Token, tokenize
 
 T = TypeVar("T")
 Test = Callable[[T], bool]
@@ -28,12 +29,7 @@ class PatternError(ValueError):
     """The pattern is none; the message is the API's."""
 
 
-class Token(NamedTuple):
-    kind: str  # quoted, regex, sign or word; "end" after the last
-    text: str
-
-
-END: Final = Token("end", "")
+_END: Final = Token("end", "", -1)
 
 
 def invalid(reason: str) -> PatternError:
@@ -45,23 +41,14 @@ class Tokens:
 
     def __init__(self, text: str) -> None:
         """Raises PatternError."""
-        self._tokens: list[Token] = []
+        self._tokens = list(tokenize(text, _TOKEN, lambda at: invalid(f"{text[at:].strip()[:40]!r} was not expected")))
         self._at = 0
-        text = text.rstrip()
-        position = 0
-        while position < len(text):
-            found = _TOKEN.match(text, position)
-            if found is None:
-                raise invalid(f"{text[position:].strip()[:40]!r} was not expected")
-            kind = found.lastgroup or ""
-            self._tokens.append(Token(kind, found[kind]))
-            position = found.end()
         if sum(token.kind == "regex" for token in self._tokens) > _MAX_REGEXES:
             raise invalid(f"it has more than {_MAX_REGEXES} regular expressions")
 
     @property
     def next(self) -> Token:
-        return self._tokens[self._at] if self._at < len(self._tokens) else END
+        return self._tokens[self._at] if self._at < len(self._tokens) else _END
 
     def take(self) -> Token:
         token = self.next
@@ -70,7 +57,7 @@ class Tokens:
 
     def took(self, sign: str) -> bool:
         """Take this sign, if it is the next."""
-        if self.next == ("sign", sign):
+        if self.next.is_sign(sign):
             self._at += 1
             return True
         return False
@@ -81,7 +68,7 @@ class Tokens:
 
 
 def told(token: Token) -> str:
-    return "the end" if token is END else repr(token.text[:40])
+    return "the end" if token is _END else repr(token.text[:40])
 
 
 def conditions(tokens: Tokens, condition: Callable[[Tokens], Test[T]], depth: int = 0) -> Test[T]:

@@ -13,6 +13,8 @@ from typing import Final
 
 import msgspec
 
+from headgate.telemetry.lexer import tokenize
+
 MAX_LENGTH: Final = 2048  # characters, as AWS has it
 MAX_OPERATORS: Final = 250
 MAX_DEPTH: Final = 64  # of nested brackets: nothing a client sends may exhaust the stack
@@ -73,7 +75,11 @@ def parse(text: str) -> Expression:
     """Read an expression. Raises MathError."""
     if len(text) > MAX_LENGTH:
         raise MathError(f"The expression has {len(text)} characters; it may have {MAX_LENGTH}")
-    parser = _Parser(list(_tokens(text)))
+
+    def unexpected(at: int) -> MathError:
+        return MathError(f"Unexpected {text[at:].strip()[0]!r} at position {at} of the expression")
+
+    parser = _Parser([token[:2] for token in tokenize(text, _TOKEN, unexpected)])
     expression = parser.disjunction()
     parser.end()
     return expression
@@ -109,18 +115,6 @@ def functions(expression: Expression) -> Iterator[Function]:
                 yield from functions(part)
         case _:
             return
-
-
-def _tokens(text: str) -> Iterator[tuple[str, str]]:
-    at = 0
-    while text[at:].strip():
-        found = _TOKEN.match(text, at)
-        if found is None:
-            raise MathError(f"Unexpected {text[at:].strip()[0]!r} at position {at} of the expression")
-        kind = found.lastgroup
-        assert kind is not None
-        yield kind, found[kind]
-        at = found.end()
 
 
 class _Parser:

@@ -15,6 +15,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final, NamedTuple, Protocol
 
+from headgate.telemetry.lexer import Token, tokenize
 from headgate.telemetry.traces.segments import is_looked_up
 from headgate.telemetry.traces.view import AnnotationValue, Node, TraceView
 
@@ -93,15 +94,12 @@ class _Read(NamedTuple):
     annotation: tuple[str, str] | None = None
 
 
-class _Token(NamedTuple):
-    kind: str
-    text: str
-    at: int
-
-
 class _Parser:
     def __init__(self, text: str) -> None:
-        self._tokens = _tokens(text)
+        def unreadable(at: int) -> BadFilter:
+            return BadFilter(f"cannot be read from {at} on: {text[at : at + 20]!r}")
+
+        self._tokens = [*tokenize(text, _TOKEN, unreadable), Token("end", "", len(text.rstrip()))]
         self._next = 0
 
     def either(self, depth: int) -> _Read:
@@ -272,10 +270,10 @@ class _Parser:
         return _unquoted(token.text)
 
     @property
-    def _peek(self) -> _Token:
+    def _peek(self) -> Token:
         return self._tokens[self._next]
 
-    def _take(self) -> _Token:
+    def _take(self) -> Token:
         token = self._tokens[self._next]
         if token.kind == "end":
             raise BadFilter("it ends in the middle")
@@ -283,7 +281,7 @@ class _Parser:
         return token
 
     def _took(self, sign: str) -> bool:
-        if self._peek.kind == "sign" and self._peek.text == sign:
+        if self._peek.is_sign(sign):
             self._next += 1
             return True
         return False
@@ -303,24 +301,11 @@ class _Parser:
         return BadFilter(f"at {token.at} stands {token.text or 'the end'!r}; {wanted} was expected")
 
 
-def _tokens(text: str) -> list[_Token]:
-    tokens: list[_Token] = []
-    at = 0
-    while at < len(text.rstrip()):
-        found = _TOKEN.match(text, at)
-        if found is None:
-            raise BadFilter(f"cannot be read from {at} on: {text[at : at + 20]!r}")
-        kind = found.lastgroup or ""
-        tokens.append(_Token(kind, found[kind], found.start(kind)))
-        at = found.end()
-    return [*tokens, _Token("end", "", at)]
-
-
 def _unquoted(text: str) -> str:
     return re.sub(r"\\(.)", r"\1", text[1:-1])
 
 
-def _literal(token: _Token) -> float | bool | None:
+def _literal(token: Token) -> float | bool | None:
     if token.kind == "number":
         return float(token.text)
     return {"true": True, "false": False}.get(token.text.lower())
