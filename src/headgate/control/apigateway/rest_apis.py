@@ -18,6 +18,7 @@ from headgate.control.apigateway.patching import (
     without,
 )
 from headgate.control.context import Context
+from headgate.control.tags import Tags, check_limits
 from headgate.model.deployment import Definition, Deployment
 from headgate.model.errors import ApiError
 from headgate.model.ids import new_rest_api_id, new_root_resource_id
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
     from headgate.wire.shapes import apigateway as shapes
 
 MAX_COMPRESSION_SIZE: Final = 10_485_760  # bytes
-MAX_TAGS: Final = 50
 _PRIVATE: Final = ("PRIVATE",)
 
 
@@ -92,18 +92,9 @@ def delete_rest_api(context: Context, request: "shapes.DeleteRestApiRequest") ->
     context.tx.delete(RestApi, api.account_id, api.region, api.id)
 
 
-def check_tags(tags: Mapping[str, str] | None) -> Mapping[str, str] | None:
+def check_tags(tags: Tags | None) -> Tags | None:
     """Tags as given, refused where the service refuses them."""
-    for name, value in (tags or {}).items():
-        if not name or len(name) > 128:
-            raise bad_request(f"Invalid tag key {name!r}: it must have 1 to 128 characters")
-        if name.lower().startswith("aws:"):
-            raise bad_request(f"Invalid tag key {name!r}: keys beginning with aws: are reserved")
-        if len(value) > 256:
-            raise bad_request(f"Invalid value of tag {name!r}: it must have at most 256 characters")
-    if tags and len(tags) > MAX_TAGS:
-        raise bad_request(f"{len(tags)} tags given; a resource can have at most {MAX_TAGS}")
-    return tags
+    return tags and check_limits(tags, "a resource", bad_request)
 
 
 def _shown(api: RestApi) -> dict[str, Any]:

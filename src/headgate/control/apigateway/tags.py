@@ -10,6 +10,7 @@ from headgate.control.apigateway.errors import bad_request, not_found
 from headgate.control.apigateway.lookup import find_api, find_stage
 from headgate.control.apigateway.rest_apis import check_tags
 from headgate.control.context import Context
+from headgate.control.tags import Tags, untagged
 from headgate.model.rest_api import RestApi
 from headgate.model.stage import Stage
 
@@ -32,8 +33,7 @@ def tag_resource(context: Context, request: "shapes.TagResourceRequest") -> None
 
 def untag_resource(context: Context, request: "shapes.UntagResourceRequest") -> None:
     tagged = _find(context, request["resourceArn"])
-    removed = set(request["tagKeys"])
-    _put(context, tagged, {name: value for name, value in (tagged.tags or {}).items() if name not in removed})
+    _put(context, tagged, untagged(tagged.tags or {}, request["tagKeys"]))
 
 
 def _find(context: Context, arn: str) -> RestApi | Stage:
@@ -49,7 +49,7 @@ def _find(context: Context, arn: str) -> RestApi | Stage:
     return find_api(context, found["api"])
 
 
-def _put(context: Context, tagged: RestApi | Stage, tags: Mapping[str, str]) -> None:
+def _put(context: Context, tagged: RestApi | Stage, tags: Tags) -> None:
     checked = check_tags(tags) or None
     match tagged:
         case RestApi():

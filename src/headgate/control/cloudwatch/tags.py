@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from headgate.control.cloudwatch.alarm_states import find_alarm
 from headgate.control.cloudwatch.errors import invalid
 from headgate.control.context import Context
+from headgate.control.tags import MAX_TAGS, reserved_key, untagged
 from headgate.model.alarm import Alarm
 from headgate.model.dashboard import Dashboard
 from headgate.model.errors import ApiError
@@ -16,7 +17,6 @@ from headgate.model.errors import ApiError
 if TYPE_CHECKING:
     from headgate.wire.shapes import cloudwatch as shapes
 
-MAX_TAGS: Final = 50
 _ARN: Final = re.compile(
     r"arn:aws[\w-]*:cloudwatch:(?P<region>[\w-]*):(?P<account>\d{12}):(?P<kind>alarm:|dashboard/)(?P<name>.+)",
     re.DOTALL,
@@ -35,14 +35,13 @@ def tag_resource(context: Context, request: "shapes.TagResourceInput") -> None:
 
 def untag_resource(context: Context, request: "shapes.UntagResourceInput") -> None:
     tagged = _find(context, request["ResourceARN"])
-    removed = set(request["TagKeys"])
-    _put(context, tagged, {key: value for key, value in tagged.tags.items() if key not in removed})
+    _put(context, tagged, untagged(tagged.tags, request["TagKeys"]))
 
 
 def tags_of(given: Iterable[Any], before: Mapping[str, str] | None = None) -> dict[str, str]:
     """The tags, with those there were. Raises ApiError."""
     tags = {**(before or {}), **{each["Key"]: each["Value"] for each in given}}
-    if reserved := next((key for key in tags if key.lower().startswith("aws:")), None):
+    if reserved := reserved_key(tags):
         raise invalid(f"The tag key {reserved} is invalid: keys beginning with aws: are reserved.")
     if len(tags) > MAX_TAGS:
         raise invalid(f"The resource would have {len(tags)} tags; it may have {MAX_TAGS}.")

@@ -10,6 +10,7 @@ from headgate.control.context import Context
 from headgate.control.lambda_.errors import invalid, not_found
 from headgate.control.lambda_.lookup import find_function, put_function
 from headgate.control.lambda_.qualifiers import named
+from headgate.control.tags import Tags, check_limits, untagged
 from headgate.model.arn import parse_function_arn
 from headgate.model.code_signing import CodeSigningConfig
 from headgate.model.event_source import EventSourceMapping
@@ -17,10 +18,6 @@ from headgate.model.function import FunctionRecord
 
 if TYPE_CHECKING:
     from headgate.wire.shapes import lambda_ as shapes
-
-MAX_TAGS: Final = 50
-_MAX_KEY_LENGTH: Final = 128
-_MAX_VALUE_LENGTH: Final = 256
 
 
 def list_tags(context: Context, request: "shapes.ListTagsRequest") -> Mapping[str, Any]:
@@ -34,22 +31,12 @@ def tag_resource(context: Context, request: "shapes.TagResourceRequest") -> None
 
 def untag_resource(context: Context, request: "shapes.UntagResourceRequest") -> None:
     tagged = _find(context, request["Resource"])
-    removed = set(request["TagKeys"])
-    _put(context, tagged, {name: value for name, value in (tagged.tags or {}).items() if name not in removed})
+    _put(context, tagged, untagged(tagged.tags or {}, request["TagKeys"]))
 
 
-def check_tags(tags: Mapping[str, str]) -> Mapping[str, str]:
-    """The tags as given, refused where the service refuses them (its general rules for tags)."""
-    for name, value in tags.items():
-        if not 1 <= len(name) <= _MAX_KEY_LENGTH:
-            raise invalid(f"Invalid tag key {name!r}: it must have 1 to {_MAX_KEY_LENGTH} characters")
-        if name.lower().startswith("aws:"):
-            raise invalid(f"Invalid tag key {name!r}: keys beginning with aws: are reserved")
-        if len(value) > _MAX_VALUE_LENGTH:
-            raise invalid(f"Invalid value of tag {name!r}: it must have at most {_MAX_VALUE_LENGTH} characters")
-    if len(tags) > MAX_TAGS:
-        raise invalid(f"{len(tags)} tags given; a function can have at most {MAX_TAGS}")
-    return tags
+def check_tags(tags: Tags) -> Tags:
+    """The tags as given, refused where the service refuses them."""
+    return check_limits(tags, "a function", invalid)
 
 
 _Tagged = FunctionRecord | EventSourceMapping | CodeSigningConfig
@@ -81,7 +68,7 @@ def _find(context: Context, arn: str) -> _Tagged:
     return find_function(context, function)
 
 
-def _put(context: Context, tagged: _Tagged, tags: Mapping[str, str]) -> None:
+def _put(context: Context, tagged: _Tagged, tags: Tags) -> None:
     changed = replace(tagged, tags=check_tags(tags) or None)
     if isinstance(changed, FunctionRecord):
         put_function(context, changed)

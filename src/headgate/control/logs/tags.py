@@ -2,13 +2,14 @@
 
 import sqlite3
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
 from headgate.control.logs.errors import group_not_found, invalid, not_found
 from headgate.control.logs.lookup import change, find_group, look, parse_group_arn
 from headgate.control.logs.ports import LogsPorts
+from headgate.control.tags import MAX_TAGS, Tags, reserved_key, untagged
 from headgate.model.errors import ApiError
 from headgate.model.scope import Scope
 from headgate.telemetry.log_store import Writing
@@ -16,16 +17,11 @@ from headgate.telemetry.log_store import Writing
 if TYPE_CHECKING:
     from headgate.wire.shapes import logs as shapes
 
-MAX_TAGS: Final = 50
-
-Tags = Mapping[str, str]
-
 
 def check_tags(tags: Tags, resource_arn: str) -> Tags:
     """The tags as given. Raises ApiError where there are too many, or one is reserved."""
-    for key in tags:
-        if key.lower().startswith("aws:"):
-            raise invalid(f"Tag keys beginning with aws: are reserved: {key}")
+    if reserved := reserved_key(tags):
+        raise invalid(f"Tag keys beginning with aws: are reserved: {reserved}")
     if len(tags) > MAX_TAGS:
         raise ApiError(
             "TooManyTagsException",
@@ -40,7 +36,7 @@ async def tag_log_group(ports: LogsPorts, scope: Scope, _now: float, request: "s
 
 
 async def untag_log_group(ports: LogsPorts, scope: Scope, _now: float, request: "shapes.UntagLogGroupRequest") -> None:
-    await _change(ports, scope, request["logGroupName"], lambda tags: _without(tags, request["tags"]))
+    await _change(ports, scope, request["logGroupName"], lambda tags: untagged(tags, request["tags"]))
 
 
 async def list_tags_log_group(
@@ -56,7 +52,7 @@ async def tag_resource(ports: LogsPorts, scope: Scope, _now: float, request: "sh
 
 async def untag_resource(ports: LogsPorts, scope: Scope, _now: float, request: "shapes.UntagResourceRequest") -> None:
     name = _named(scope, request["resourceArn"])
-    await _change(ports, scope, name, lambda tags: _without(tags, request["tagKeys"]))
+    await _change(ports, scope, name, lambda tags: untagged(tags, request["tagKeys"]))
 
 
 async def list_tags_for_resource(
@@ -84,10 +80,6 @@ async def _change(ports: LogsPorts, scope: Scope, name: str, edit: Callable[[Tag
 def _tags(connection: sqlite3.Connection, scope: Scope, name: str) -> Tags:
     tags: Tags = orjson.loads(find_group(connection, scope, name).tags)
     return tags
-
-
-def _without(tags: Tags, keys: list[str]) -> Tags:
-    return {key: value for key, value in tags.items() if key not in keys}
 
 
 def _named(scope: Scope, arn: str) -> str:

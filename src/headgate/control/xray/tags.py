@@ -4,6 +4,7 @@ import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
+from headgate.control.tags import MAX_TAGS, Tags, reserved_key, untagged
 from headgate.control.xray.errors import invalid, not_found
 from headgate.control.xray.ports import XrayPorts
 from headgate.model.errors import ApiError
@@ -13,7 +14,6 @@ from headgate.telemetry.traces.database import delete_setting, put_setting, sett
 if TYPE_CHECKING:
     from headgate.wire.shapes import xray as shapes
 
-MAX_TAGS: Final = 50
 _TAGS: Final = "tags"
 
 
@@ -28,13 +28,7 @@ async def tag_resource(
 async def untag_resource(
     ports: XrayPorts, scope: Scope, _now: float, request: "shapes.UntagResourceRequest"
 ) -> Mapping[str, Any]:
-    gone = set(request["TagKeys"])
-    await _change(
-        ports,
-        scope,
-        request["ResourceARN"],
-        lambda tags: {key: value for key, value in tags.items() if key not in gone},
-    )
+    await _change(ports, scope, request["ResourceARN"], lambda tags: untagged(tags, request["TagKeys"]))
     return {}
 
 
@@ -55,26 +49,23 @@ def end_tags(connection: sqlite3.Connection, scope: Scope, arn: str) -> None:
     delete_setting(connection, _TAGS, scope, arn)
 
 
-async def _change(
-    ports: XrayPorts, scope: Scope, arn: str, edit: Callable[[Mapping[str, str]], Mapping[str, str]]
-) -> None:
+async def _change(ports: XrayPorts, scope: Scope, arn: str, edit: Callable[[Tags], Tags]) -> None:
     def act(connection: sqlite3.Connection) -> None:
         put_setting(connection, _TAGS, scope, arn, _checked(arn, edit(_tags(connection, scope, arn))))
 
     await ports.traces.write(act)
 
 
-def _tags(connection: sqlite3.Connection, scope: Scope, arn: str) -> Mapping[str, str]:
-    found: Mapping[str, str] | None = settings(connection, _TAGS, scope).get(arn)
+def _tags(connection: sqlite3.Connection, scope: Scope, arn: str) -> Tags:
+    found: Tags | None = settings(connection, _TAGS, scope).get(arn)
     if found is None:
         raise not_found(arn)
     return found
 
 
-def _checked(arn: str, tags: Mapping[str, str]) -> Mapping[str, str]:
-    for key in tags:
-        if key.lower().startswith("aws:"):
-            raise invalid(f"Tag keys beginning with aws: are reserved: {key}")
+def _checked(arn: str, tags: Tags) -> Tags:
+    if reserved := reserved_key(tags):
+        raise invalid(f"Tag keys beginning with aws: are reserved: {reserved}")
     if len(tags) > MAX_TAGS:
         raise ApiError(
             "TooManyTagsException",
