@@ -5,8 +5,9 @@ import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, Final
+from typing import Final
+
+from support.http_servers import QuietHandler, serving
 
 _WAIT_S: Final = 30
 
@@ -19,8 +20,8 @@ class Backend:
     and a closed connection, `/cut` with less than it promised, `/hold` only once `release` was called.
     """
 
-    def __init__(self, port: int) -> None:
-        self.url = f"http://127.0.0.1:{port}"
+    def __init__(self, url: str) -> None:
+        self.url = url
         self.released = threading.Event()
         self._arrived: list[str] = []
         self._changed = threading.Condition()
@@ -59,51 +60,34 @@ def serving_backend() -> Iterator[Backend]:
     class Handler(_Handler):
         backend: Backend
 
-    server = _Server(("127.0.0.1", 0), Handler)
-    Handler.backend = backend = Backend(server.server_address[1])
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    try:
-        yield backend
-    finally:
-        backend.release()
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with serving(Handler) as url:
+        Handler.backend = backend = Backend(url)
+        try:
+            yield backend
+        finally:
+            backend.release()
 
 
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    block_on_close = False  # connections of a gateway's pool stay open
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """A gateway that gave up on an answer is no news."""
-
-
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
+class _Handler(QuietHandler):
     backend: Backend
 
-    def log_message(self, *args: Any) -> None:
-        """Says nothing."""
-
     def _answer(self) -> None:
-        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        body = self.body()
         self.backend.arrive(self.path)
         match self.path.partition("?")[0].split("/")[1:]:
             case ["bytes", *_]:
-                self._send(200, body, {"Content-Type": self.headers.get("Content-Type", "application/octet-stream")})
+                self.send(200, body, {"Content-Type": self.headers.get("Content-Type", "application/octet-stream")})
             case ["big", size, *_]:
-                self._send(200, b"x" * int(size), {})
+                self.send(200, b"x" * int(size))
             case ["chunked", *_]:
                 self.send_response(200)
                 self.send_header("Transfer-Encoding", "chunked")
                 self.end_headers()
                 self.wfile.write(b"3\r\none\r\n5\r\n, two\r\n7\r\n, three\r\n0\r\n\r\n")
             case ["status", status, *_]:
-                self._send(int(status), b"", {})
+                self.send(int(status))
             case ["marked", *_]:
-                self._send(200, b"{}", {"Via": "1.1 cache", "X-Own": "kept", "Keep-Alive": "timeout=5", "ETag": '"v1"'})
+                self.send(200, b"{}", {"Via": "1.1 cache", "X-Own": "kept", "Keep-Alive": "timeout=5", "ETag": '"v1"'})
             case ["close", *_]:
                 self.close_connection = True
             case ["cut", *_]:
@@ -114,9 +98,9 @@ class _Handler(BaseHTTPRequestHandler):
                 self.close_connection = True
             case ["hold", *_]:
                 self.backend.released.wait(_WAIT_S)
-                self._send(200, b"held", {})
+                self.send(200, b"held")
             case _:
-                self._send(200, self._seen(body), {"Content-Type": "application/json"})
+                self.send(200, self._seen(body), {"Content-Type": "application/json"})
 
     do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = do_HEAD = _answer  # noqa: N815  the names that the base class calls
 
@@ -128,12 +112,3 @@ class _Handler(BaseHTTPRequestHandler):
             "body": base64.b64encode(body).decode("ascii"),
         }
         return json.dumps(seen).encode()
-
-    def _send(self, status: int, body: bytes, headers: dict[str, str]) -> None:
-        self.send_response(status)
-        for name, value in headers.items():
-            self.send_header(name, value)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        if self.command != "HEAD":
-            self.wfile.write(body)

@@ -5,8 +5,9 @@ import queue
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Final, NamedTuple
+
+from support.http_servers import QuietHandler, serving
 
 WAIT_S: Final = 60
 
@@ -24,8 +25,8 @@ class Posted(NamedTuple):
 class Receiver:
     """What was posted, in order of arrival. It answers with `status`, or not at all while it is `silent`."""
 
-    def __init__(self, port: int) -> None:
-        self.url = f"http://127.0.0.1:{port}"
+    def __init__(self, url: str) -> None:
+        self.url = url
         self.status = 200
         self.silent = False
         self.closing = threading.Event()
@@ -53,36 +54,19 @@ def receiving() -> Iterator[Receiver]:
     class Handler(_Handler):
         receiver: Receiver
 
-    server = _Server(("127.0.0.1", 0), Handler)
-    Handler.receiver = receiver = Receiver(server.server_address[1])
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    try:
-        yield receiver
-    finally:
-        receiver.closing.set()
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with serving(Handler) as url:
+        Handler.receiver = receiver = Receiver(url)
+        try:
+            yield receiver
+        finally:
+            receiver.closing.set()
 
 
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    block_on_close = False
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that was killed is no news."""
-
-
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
+class _Handler(QuietHandler):
     receiver: Receiver
 
-    def log_message(self, *args: Any) -> None:
-        """Says nothing."""
-
     def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        body = self.body()
         headers = {name.lower(): value for name, value in self.headers.items()}
         silent, status = self.receiver.silent, self.receiver.status
         self.receiver.arrive(Posted(self.path, headers, body))
@@ -90,6 +74,4 @@ class _Handler(BaseHTTPRequestHandler):
             self.receiver.closing.wait(WAIT_S)
             self.close_connection = True
             return
-        self.send_response(status)
-        self.send_header("Content-Length", "0")
-        self.end_headers()
+        self.send(status)

@@ -9,12 +9,12 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, Final, Self
 from urllib.parse import urlsplit
 
 from support.apis import Api
+from support.http_servers import QuietHandler, serving
 from support.server import RunningServer, command
 
 SENDERS: Final = 4
@@ -26,8 +26,8 @@ OVER: Final = ("promoted", "rolled-back")
 class Versions:
     """A backend whose versions are the first part of the path: each fails, and is slow, as often as it is told."""
 
-    def __init__(self, port: int) -> None:
-        self.url = f"http://127.0.0.1:{port}"
+    def __init__(self, url: str) -> None:
+        self.url = url
         self._failing: dict[str, float] = {}
         self._slow: dict[str, tuple[float, float]] = {}
         self._random = random.Random(7)
@@ -47,35 +47,17 @@ class Versions:
 
 @contextmanager
 def serving_versions() -> Iterator[Versions]:
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
+    class Handler(QuietHandler):
         def do_GET(self) -> None:
             version = self.path.split("/")[1]
             status, seconds = versions.answer(version)
             if seconds:
                 time.sleep(seconds)  # what is slow takes its time: this is the backend, not the test
-            body = version.encode()
-            self.send_response(status)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
+            self.send(status, version.encode())
 
-        def log_message(self, *args: Any) -> None:
-            """Says nothing."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    server.block_on_close = False
-    versions = Versions(server.server_address[1])
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    try:
+    with serving(Handler) as url:
+        versions = Versions(url)
         yield versions
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 class Traffic:
