@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from headgate.model.histogram import bucket_of
 from headgate.model.metric import Dimensions, MetricKey, Point, Sample, merged
+from headgate.telemetry.database_file import transaction
 from headgate.telemetry.distribution import decode, encode
 from headgate.telemetry.retention import FINER, LATE_S, LEVELS, oldest_kept, segments, written_level
 
@@ -115,7 +116,7 @@ class MetricDatabase:
             raise
 
     def _write(self, samples: Iterable[Sample], now: float) -> None:
-        with _Transaction(self._connection):
+        with transaction(self._connection):
             late: set[tuple[int, int, int]] = set()
             for sample in samples:
                 level = written_level(sample.at, now)
@@ -139,7 +140,7 @@ class MetricDatabase:
             since = self._rolled[level]
             if until <= since:
                 continue
-            with _Transaction(self._connection):
+            with transaction(self._connection):
                 self._roll(level, since, until)
                 if level == 60:
                     self._save_last_at()
@@ -148,7 +149,7 @@ class MetricDatabase:
 
     def expire(self, now: float) -> None:
         """Delete what is older than it is kept, and metrics of which nothing is left."""
-        with _Transaction(self._connection):
+        with transaction(self._connection):
             for level in LEVELS:
                 before = oldest_kept(level, now)
                 self._connection.execute(f"DELETE FROM point_{level} WHERE at < ?", (before,))
@@ -159,7 +160,7 @@ class MetricDatabase:
 
     def clear(self) -> None:
         """Forget every metric."""
-        with _Transaction(self._connection):
+        with transaction(self._connection):
             for table in ("metric", *(f"point_{level}" for level in LEVELS)):
                 self._connection.execute(f"DELETE FROM {table}")
         for known in list(self._metrics.values()):
@@ -313,21 +314,6 @@ def _add_to(totals: dict[tuple[int, int], Point], key: tuple[int, int], point: P
 
 def _by_key(item: tuple[tuple[int, int], Point]) -> tuple[int, int]:
     return item[0]
-
-
-class _Transaction:
-    """All of the block, or none of it."""
-
-    __slots__ = ("_connection",)
-
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        self._connection = connection
-
-    def __enter__(self) -> None:
-        self._connection.execute("BEGIN IMMEDIATE")
-
-    def __exit__(self, kind: object, error: object, trace: object) -> None:
-        self._connection.execute("COMMIT" if kind is None else "ROLLBACK")
 
 
 def _row(point: Point) -> tuple[float, float, float, float, bytes | None]:

@@ -8,11 +8,10 @@ import asyncio
 import logging
 import sqlite3
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final, NamedTuple, TypeVar
 
-from headgate.telemetry.database_file import open_for_reading, open_for_writing
+from headgate.telemetry.database_threads import DatabaseThreads
 from headgate.telemetry.log_database import LOGS, clear
 from headgate.telemetry.log_filters import Filters, Observed
 from headgate.telemetry.log_retention import SLICE, sweep_slice
@@ -93,25 +92,19 @@ class LogStore:
         """`observed` is called on the loop with what the filters made of new events. Raises DatabaseFileError."""
         self.database: Final = database
         self._bounds = bounds
-        self._durable = durable
         self._observed = observed
         self._loop = asyncio.get_running_loop()
         self._waiting = 0
-        self._writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="log-writer")
-        self._reader = ThreadPoolExecutor(max_workers=1, thread_name_prefix="log-reader")
-        try:
-            self._writer.submit(self._open).result()
-        except BaseException:
-            self._writer.shutdown()
-            raise
-        self._reading: sqlite3.Connection = self._reader.submit(open_for_reading, database).result()
+        self._threads = DatabaseThreads(database, LOGS, durable=durable)
+        self._events = EventWriter(self._threads.writes, bounds.max_bytes)
+        self._filters = Filters(self._threads.writes)
 
     def __repr__(self) -> str:
         return f"<LogStore {self.database}, {self._waiting} writes wait>"
 
     async def read(self, act: Callable[[sqlite3.Connection], T]) -> T:
         """Run `act` on what is committed now."""
-        return await self._loop.run_in_executor(self._reader, self._read, act)
+        return await self._threads.read(act)
 
     async def write(self, act: Callable[[Writing], T], *, through: bool = True) -> T:
         """Run `act` in a transaction; when this returns it is committed, and `through` against a power cut too.
@@ -122,7 +115,7 @@ class LogStore:
             raise Busy
         self._waiting += 1
         try:
-            return await self._loop.run_in_executor(self._writer, self._write, act, through and self._durable)
+            return await self._threads.on_writer(lambda: self._write(act, through))
         finally:
             self._waiting -= 1
 
@@ -145,43 +138,17 @@ class LogStore:
 
     def close(self) -> None:
         """Finish what was given, and close the database."""
-        self._reader.submit(self._reading.close).result()
-        self._writer.submit(self._connection.close).result()
-        self._reader.shutdown()
-        self._writer.shutdown()
-
-    def _open(self) -> None:
-        self._connection = open_for_writing(self.database, LOGS, durable=self._durable)
-        self._events = EventWriter(self._connection, self._bounds.max_bytes)
-        self._filters = Filters(self._connection)
-
-    def _read(self, act: Callable[[sqlite3.Connection], T]) -> T:
-        connection = self._reading
-        connection.execute("BEGIN")
-        try:
-            return act(connection)
-        finally:
-            connection.execute("ROLLBACK")
+        self._threads.close()
 
     def _write(self, act: Callable[[Writing], T], through: bool) -> T:
-        connection = self._connection
-        writing = Writing(connection, self._events, self._filters)
-        if through:
-            connection.execute("PRAGMA synchronous = FULL")
+        writing = Writing(self._threads.writes, self._events, self._filters)
         try:
-            connection.execute("BEGIN IMMEDIATE")
-            try:
+            with self._threads.transaction(through=through):
                 result = act(writing)
                 writing.before_commit()
-                connection.execute("COMMIT")
-            except BaseException:
-                writing.undone()
-                if connection.in_transaction:
-                    connection.execute("ROLLBACK")
-                raise
-        finally:
-            if through:
-                connection.execute("PRAGMA synchronous = NORMAL")
+        except BaseException:
+            writing.undone()
+            raise
         self._tell(writing)
         return result
 

@@ -11,12 +11,11 @@ import sqlite3
 import time
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final, TypeVar
 
 from headgate.model.scope import Scope
-from headgate.telemetry.database_file import open_for_reading, open_for_writing
+from headgate.telemetry.database_threads import DatabaseThreads
 from headgate.telemetry.traces.database import TRACES, Put, clear, expire, write_segments
 from headgate.telemetry.traces.segments import Segment
 
@@ -39,12 +38,8 @@ class TraceStore:
         self.dropped = 0  # segments, since the start
         self._clock = clock
         self._max_bytes = max_bytes
-        self._durable = durable
         self._loop = asyncio.get_running_loop()
-        self._writing_to: sqlite3.Connection = open_for_writing(database, TRACES, durable=durable)
-        self._reading_from: sqlite3.Connection = open_for_reading(database)
-        self._writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="trace-writer")
-        self._reader = ThreadPoolExecutor(max_workers=1, thread_name_prefix="trace-reader")
+        self._threads = DatabaseThreads(database, TRACES, durable=durable)
         self._waiting: deque[Put] = deque()
         self._waiting_bytes = 0
         self._writing: asyncio.Task[None] | None = None
@@ -68,11 +63,11 @@ class TraceStore:
     async def read(self, act: Callable[[sqlite3.Connection], T]) -> T:
         """Run `act` on all that was put until now."""
         await self.flush()
-        return await self._loop.run_in_executor(self._reader, self._read, act)
+        return await self._threads.read(act)
 
     async def write(self, act: Callable[[sqlite3.Connection], T]) -> T:
         """Run `act` in a transaction; when this returns it is committed, against a power cut too."""
-        return await self._loop.run_in_executor(self._writer, self._write, act, self._durable)
+        return await self._threads.write(act, through=True)
 
     async def flush(self) -> None:
         """Until all that was put before is written; not for ever where the disk is slow."""
@@ -93,10 +88,7 @@ class TraceStore:
         self._ticking.cancel()
         while (writing := self._begin()) is not None:
             await writing
-        self._reader.shutdown()
-        self._writer.shutdown()
-        self._reading_from.close()
-        self._writing_to.close()
+        self._threads.close()
 
     async def _tick(self) -> None:
         while True:
@@ -119,35 +111,9 @@ class TraceStore:
             expire(connection, self._clock(), self._max_bytes)
 
         try:
-            await self._loop.run_in_executor(self._writer, self._write, act, False)
+            await self._threads.write(act, through=False)
         except sqlite3.Error as error:
             self.dropped += len(puts)
             _log.warning("%d segments of traces are lost: %s", len(puts), error)
         finally:
             self._writing = None
-
-    def _read(self, act: Callable[[sqlite3.Connection], T]) -> T:
-        connection = self._reading_from
-        connection.execute("BEGIN")
-        try:
-            return act(connection)
-        finally:
-            connection.execute("ROLLBACK")
-
-    def _write(self, act: Callable[[sqlite3.Connection], T], through: bool) -> T:
-        connection = self._writing_to
-        if through:
-            connection.execute("PRAGMA synchronous = FULL")
-        try:
-            connection.execute("BEGIN IMMEDIATE")
-            try:
-                result = act(connection)
-                connection.execute("COMMIT")
-            except BaseException:
-                if connection.in_transaction:
-                    connection.execute("ROLLBACK")
-                raise
-        finally:
-            if through:
-                connection.execute("PRAGMA synchronous = NORMAL")
-        return result
