@@ -74,6 +74,15 @@ def share_point(count: int, hits: int) -> Point:
     return Point(count, hits, 0.0 if hits < count else 1.0, 1.0 if hits else 0.0, buckets)
 
 
+def add_to(totals: dict[MetricKey, Point], key: MetricKey, point: Point) -> None:
+    """Take a point into the total of its metric. The point itself stays as it is."""
+    total = totals.get(key)
+    if total is None:
+        totals[key] = point.copy()
+    else:
+        total.add(point)
+
+
 def merged(points: Iterable[Point]) -> Point | None:
     """All points as one; None of none."""
     total: Point | None = None

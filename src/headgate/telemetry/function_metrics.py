@@ -12,7 +12,7 @@ from typing import Final
 from headgate.model.arn import FunctionRef
 from headgate.model.function import LATEST
 from headgate.model.histogram import Buckets, bucket_of
-from headgate.model.metric import Dimensions, MetricKey, Point, Sample, point_of, share_point
+from headgate.model.metric import Dimensions, MetricKey, Point, Sample, add_to, point_of, share_point
 
 NAMESPACE: Final = "AWS/Lambda"
 
@@ -180,7 +180,7 @@ def samples_of(all_seen: list[Seen], at: int) -> list[Sample]:
     for seen in all_seen:
         if seen.concurrency is not None:
             dimensions: Dimensions = (("FunctionName", seen.ref.name),) if seen.ref.name else ()
-            _add(totals, _key(seen.ref, "ConcurrentExecutions", dimensions, "Count"), seen.concurrency)
+            add_to(totals, _key(seen.ref, "ConcurrentExecutions", dimensions, "Count"), seen.concurrency)
             continue
         calls = seen.invocations
         points = [
@@ -193,7 +193,7 @@ def samples_of(all_seen: list[Seen], at: int) -> list[Sample]:
         for dimensions in _dimension_sets(seen.ref, seen.version):
             for name, unit, point in points:
                 if point.count:
-                    _add(totals, _key(seen.ref, name, dimensions, unit), point)
+                    add_to(totals, _key(seen.ref, name, dimensions, unit), point)
     return [Sample(key=key, at=at, point=point) for key, point in totals.items()]
 
 
@@ -214,11 +214,3 @@ def _key(ref: FunctionRef, name: str, dimensions: Dimensions, unit: str) -> Metr
 
 def _nothing() -> Point:
     return Point(0, 0.0, float("inf"), float("-inf"), {})
-
-
-def _add(totals: dict[MetricKey, Point], key: MetricKey, point: Point) -> None:
-    total = totals.get(key)
-    if total is None:
-        totals[key] = point.copy()
-    else:
-        total.add(point)

@@ -7,7 +7,7 @@ A meter counts at the finest level that applies; what the coarser sets come to i
 from collections.abc import Iterable
 from typing import Final
 
-from headgate.model.metric import Dimensions, MetricKey, Point, Sample, point_of, share_point
+from headgate.model.metric import Dimensions, MetricKey, Point, Sample, add_to, point_of, share_point
 from headgate.model.observation import Interval, Observation, SessionCounts, SessionObservation
 
 NAMESPACE: Final = "AWS/ApiGateway"
@@ -23,9 +23,9 @@ def samples_of(observations: Iterable[Observation], at: int) -> list[Sample]:
         interval = seen.interval
         for dimensions in _dimension_sets(seen):
             for name, unit, point in points:
-                _add(totals, _key(interval, NAMESPACE, name, dimensions, unit), point)
+                add_to(totals, _key(interval, NAMESPACE, name, dimensions, unit), point)
         for name, unit, point in [*points, ("Throttles", "Count", share_point(seen.count, seen.throttles))]:
-            _add(totals, _side_key(interval, name, unit, _side(seen)), point)
+            add_to(totals, _side_key(interval, name, unit, _side(seen)), point)
     return [Sample(key=key, at=at, point=point) for key, point in totals.items()]
 
 
@@ -117,11 +117,3 @@ def _side_key(interval: Interval, name: str, unit: str, side: str) -> MetricKey:
         dimensions=dimensions,
         unit=unit,
     )
-
-
-def _add(totals: dict[MetricKey, Point], key: MetricKey, point: Point) -> None:
-    total = totals.get(key)
-    if total is None:
-        totals[key] = point.copy()
-    else:
-        total.add(point)
