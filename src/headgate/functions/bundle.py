@@ -8,6 +8,8 @@ import shutil
 import stat
 import tempfile
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import Final
 
@@ -36,18 +38,29 @@ def unpack(zip_bytes: bytes, root: Path) -> Path:
     if target.is_dir():
         return target
     root.mkdir(parents=True, exist_ok=True)
-    partial = Path(tempfile.mkdtemp(prefix=".unpacking-", dir=root))
-    try:
+    with appearing_whole(target) as partial:
         _extract(zip_bytes, partial)
-        _make_read_only(partial)
+    return target
+
+
+@contextmanager
+def appearing_whole(target: Path) -> Iterator[Path]:
+    """A folder to fill: at the end of the block it becomes `target`, its folders read only; where that raises, nothing.
+
+    Where another has made `target` meanwhile, this one is discarded.
+    """
+    partial = Path(tempfile.mkdtemp(prefix=".partial-", dir=target.parent))
+    try:
+        yield partial
+        for path, _, _ in os.walk(partial, topdown=False):
+            Path(path).chmod(0o555)
         try:
             partial.rename(target)
         except OSError:
-            if not target.is_dir():  # else another has just made the same
+            if not target.is_dir():
                 raise
     finally:
         discard(partial)  # unless it has its name now
-    return target
 
 
 def size_of(folder: Path) -> int:
@@ -111,8 +124,3 @@ def _extract_entry(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, folder: Pat
             file.write(chunk)
     target.chmod(0o555 if mode & 0o111 else 0o444)
     return written
-
-
-def _make_read_only(folder: Path) -> None:
-    for path, _, _ in os.walk(folder, topdown=False):
-        Path(path).chmod(0o555)

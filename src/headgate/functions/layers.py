@@ -7,11 +7,10 @@ HEADGATE_OPT, and on the search paths that Lambda's own runtimes have (Developer
 import hashlib
 import os
 import shutil
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from headgate.functions.bundle import discard
+from headgate.functions.bundle import appearing_whole
 from headgate.model.invocation import FunctionSpec
 
 
@@ -27,19 +26,9 @@ def merge(folders: Sequence[Path], target: Path) -> Path:
     """
     if target.is_dir():
         return target
-    partial = Path(tempfile.mkdtemp(prefix=".merging-", dir=target.parent))
-    try:
+    with appearing_whole(target) as partial:
         for folder in folders:
             _lay_over(folder, partial)
-        for path, _, _ in os.walk(partial, topdown=False):
-            Path(path).chmod(0o555)
-        try:
-            partial.rename(target)
-        except OSError:
-            if not target.is_dir():  # else another has just made the same
-                raise
-    finally:
-        discard(partial)  # unless it has its name now
     return target
 
 
