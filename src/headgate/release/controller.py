@@ -17,12 +17,13 @@ from headgate.release.acts import perform, takes_long
 from headgate.release.decide import decide
 from headgate.release.events import Began, Did, DidNot, Event, Looked, LookFailed, Undid
 from headgate.release.failures import Refused, Unavailable
+from headgate.release.fold import after, replay
 from headgate.release.gates.cancelled import Cancelled
 from headgate.release.journal import Entry, Journals, Lease, LeaseLost
 from headgate.release.outbox import Outbox
 from headgate.release.plan import is_region
 from headgate.release.report import summary
-from headgate.release.rollout import Rollout, after, replay
+from headgate.release.rollout import Rollout
 from headgate.release.seen import Seen, Target
 from headgate.release.steps import Migration
 from headgate.release.world import World

@@ -18,10 +18,11 @@ from headgate.model.value import Value
 from headgate.release.drift import alias_key
 from headgate.release.events import Command, Event, Started
 from headgate.release.file import FileError, read_release
+from headgate.release.fold import after
 from headgate.release.journal import CannotStart, Entry, Journals
 from headgate.release.plan import plan_of
 from headgate.release.report import report, shown_entry, state_of
-from headgate.release.rollout import Phase, Rollout, after, begin
+from headgate.release.rollout import Phase, Rollout, begin
 from headgate.release.steps import AskApproval
 
 VERBS: Final = ("approve", "reject", "pause", "resume", "abort", "promote", "rollback", "abandon")

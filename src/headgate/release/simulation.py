@@ -20,10 +20,11 @@ from headgate.release.analysis.looks import Counts, Look
 from headgate.release.decide import decide
 from headgate.release.drift import alias_key, variables_of_change
 from headgate.release.events import AliasTarget, Began, Command, Event, Looked, Snapshot, Started, Undid
+from headgate.release.fold import after
 from headgate.release.judgement import SLOW_SHARE
 from headgate.release.notices import Notice
 from headgate.release.plan import is_region, look_interval_s
-from headgate.release.rollout import Phase, Rollout, Track, after, begin
+from headgate.release.rollout import Phase, Rollout, Track, begin
 from headgate.release.seen import CanarySeen, Seen, StageSeen, Target
 from headgate.release.sources.source import Seen as Counted
 from headgate.release.sources.source import Traffic

@@ -118,8 +118,8 @@ class Aws:
         if not isinstance(driver, StageDriver):
             raise Refused(f"strategy {release.strategy} has no stage to count the requests of")
         if release.analysis.source == "access-logs" or not clients.is_headgate:
-            return AccessLogs(release, clients, driver.access_log, interval_s)
-        return HeadgateSides(release, clients.endpoint_url, lambda: driver.api_id, interval_s)
+            return AccessLogs(release, clients, driver.stage.access_log, interval_s)
+        return HeadgateSides(release, clients.endpoint_url, lambda: driver.stage.api_id, interval_s)
 
     def _context(self, track: Track, key: str) -> GateContext:
         release, region = self._release, track.region
@@ -144,5 +144,5 @@ class Aws:
             return ""
         gateway_url = self._clients_of(region).gateway_url
         if gateway_url:
-            return f"{gateway_url}/_aws/execute-api/{driver.api_id}/{driver.checked_stage}"
-        return f"https://{driver.api_id}.execute-api.{region}.amazonaws.com/{driver.checked_stage}"
+            return f"{gateway_url}/_aws/execute-api/{driver.stage.api_id}/{driver.checked_stage}"
+        return f"https://{driver.stage.api_id}.execute-api.{region}.amazonaws.com/{driver.checked_stage}"

@@ -4,8 +4,9 @@ from contextlib import closing
 import pytest
 
 from headgate.release.events import Began, Did, Ended, LegBegan, Undid
+from headgate.release.fold import replay
 from headgate.release.journal import Lease, LeaseLost
-from headgate.release.rollout import Phase, replay
+from headgate.release.rollout import Phase
 from headgate.release.seen import Target
 from unit.release.worlds import BROKEN, CANARY, HEALTHY, Play
 

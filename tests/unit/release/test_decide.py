@@ -22,7 +22,8 @@ from headgate.release.events import (
     Snapshot,
     Undid,
 )
-from headgate.release.rollout import Phase, Rollout, after, begin
+from headgate.release.fold import after
+from headgate.release.rollout import Phase, Rollout, begin
 from headgate.release.seen import CanarySeen, Seen, StageSeen, Target
 from headgate.release.service import ReleaseError
 from headgate.release.simulation import Scenario
