@@ -60,14 +60,21 @@ class Journals(Protocol):
         ...
 
     def append(
-        self, name: str, event: Event, lease: Lease | None = None, summary: dict[str, object] | None = None
-    ) -> int:
-        """Write one row of the lease's holder durably; its number. Raises LeaseLost."""
+        self,
+        name: str,
+        event: Event,
+        lease: Lease | None = None,
+        summary: dict[str, object] | None = None,
+        after: int | None = None,
+    ) -> int | None:
+        """Write one row of the lease's holder durably; its number. None, and nothing written, where `after` is given
+        and is not the last row's number: what was decided on that row may not hold any more. Raises LeaseLost."""
         ...
 
-    def tell(self, name: str, command: Command) -> None:
-        """Write what a person said, and open the release again where it was over, as one. Raises CannotStart where it
-        was, and another that is open moves the same."""
+    def tell(self, name: str, command: Command, after: int) -> bool:
+        """Write what a person said, and open the release again where it was over, as one; False, and nothing written,
+        where `after` is not the last row's number. Raises CannotStart where it was over, and another that is open moves
+        the same."""
         ...
 
     def close_release(self, name: str, lease: Lease, number: int) -> bool:

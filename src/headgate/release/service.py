@@ -93,15 +93,17 @@ class ReleaseService:
         """Write down what somebody told the release. Raises ReleaseError where it would mean nothing."""
         if verb not in VERBS:
             raise ReleaseError(f"{verb!r} is none of {', '.join(VERBS)}")
-        rollout = self.rollout(name)
-        now = self._clock()
-        _check(rollout, verb, region, actor)
-        if rollout.phase is Phase.PROMOTED:
-            self._refuse_where_a_later_one_stands(rollout)
-        try:
-            self._journals.tell(name, Command(at=now, verb=verb, actor=actor, reason=reason, region=region))
-        except CannotStart as error:
-            raise ReleaseError(str(error), 409) from error
+        told = False
+        while not told:  # what was checked must be what it is written behind, so that it is obeyed
+            rollout, number = self._rollout_at(name)
+            _check(rollout, verb, region, actor)
+            if rollout.phase is Phase.PROMOTED:
+                self._refuse_where_a_later_one_stands(rollout)
+            command = Command(at=self._clock(), verb=verb, actor=actor, reason=reason, region=region)
+            try:
+                told = self._journals.tell(name, command, number)
+            except CannotStart as error:
+                raise ReleaseError(str(error), 409) from error
 
     def all(self) -> list[dict[str, Any]]:
         """The newest first."""
@@ -132,15 +134,20 @@ class ReleaseService:
 
     def rollout(self, name: str) -> Rollout:
         """The journal's fold. Raises ReleaseError."""
+        return self._rollout_at(name)[0]
+
+    def _rollout_at(self, name: str) -> tuple[Rollout, int]:
+        """The fold, and the number of its last row."""
         with self._folding:
             fold = self._folds.setdefault(name, _Fold())
             rollout = fold.catch_up(self._journals.entries(name, fold.number))
+            number = fold.number
             if rollout is None:
                 del self._folds[name]
         if rollout is None:
             known = ", ".join(each.name for each in self._journals.headers()[:10]) or "none"
             raise ReleaseError(f"there is no release {name!r}; the latest are {known}", 404)
-        return rollout
+        return rollout, number
 
     def _refuse_where_a_later_one_stands(self, rollout: Rollout) -> None:
         """What came later would be lost with this one. Raises ReleaseError."""
@@ -228,7 +235,7 @@ def _check(rollout: Rollout, verb: str, region: str | None, actor: str) -> None:
     if verb == "rollback" and rollout.phase is Phase.PROMOTED:
         return
     if rollout.is_over:
-        raise ReleaseError(f"release {name} is over: {rollout.phase}", 409)
+        raise ReleaseError(f"release {name} has ended: {_end_of(rollout)}", 409)
     if verb == "abandon":
         return
     if rollout.rollback is not None:
@@ -245,6 +252,15 @@ def _check(rollout: Rollout, verb: str, region: str | None, actor: str) -> None:
             raise ReleaseError(f"release {name} waits for an approval: approve or reject it", 409)
     if verb == "pause" and rollout.paused:
         raise ReleaseError(f"release {name} is paused already", 409)
+
+
+def _end_of(rollout: Rollout) -> str:
+    """How it ended, why, and what can still be done."""
+    told = f"{rollout.phase}{f' ({rollout.ended})' if rollout.ended else ''}"
+    name = rollout.release.release
+    if rollout.phase is Phase.PROMOTED:
+        return told if rollout.contracted else f"{told}; headgate release rollback {name} takes it back"
+    return f"{told}; headgate release retry {name} runs it again"
 
 
 def _check_may_approve(rollout: Rollout, region: str | None, actor: str) -> None:

@@ -113,22 +113,32 @@ class ReleaseStore:
         return [Entry(number, decode(body)) for number, body in rows]
 
     def append(
-        self, name: str, event: Event, lease: Lease | None = None, summary: dict[str, object] | None = None
-    ) -> int:
+        self,
+        name: str,
+        event: Event,
+        lease: Lease | None = None,
+        summary: dict[str, object] | None = None,
+        after: int | None = None,
+    ) -> int | None:
         with self._transaction() as connection:
             if lease is not None:
                 _check(connection, lease)
+            if after is not None and _last_number(connection, name) != after:
+                return None
             if summary is not None:
                 connection.execute("UPDATE release SET summary = ? WHERE name = ?", (_json(summary), name))
             return _append(connection, name, event)
 
-    def tell(self, name: str, command: Command) -> None:
+    def tell(self, name: str, command: Command, after: int) -> bool:
         with self._transaction() as connection:
+            if _last_number(connection, name) != after:
+                return False
             row = connection.execute("SELECT is_open, targets FROM release WHERE name = ?", (name,)).fetchone()
             if row is not None and not row[0]:
                 _refuse_conflicts(connection, msgspec.json.decode(row[1], type=list[str]))
             connection.execute("UPDATE release SET is_open = 1 WHERE name = ?", (name,))
             _append(connection, name, command)
+            return True
 
     def close_release(self, name: str, lease: Lease, number: int) -> bool:
         with self._transaction() as connection:

@@ -101,6 +101,9 @@ def test_a_promoted_release_is_rolled_back_by_one_command(
         story.start(steps="[{weight: 50, bake: 3s}, {weight: 100}]")
         assert story.end()["phase"] == "promoted"
 
+        too_late = story.tell("abort")
+        assert too_late.returncode == 2
+        assert too_late.stderr.startswith(f"headgate: release {story.name} has ended: promoted (every step is done); ")
         assert story.tell("rollback", "--reason", "wrong prices").returncode == 0
         wait_for(server, story.name, "rolled-back")
 
