@@ -12,7 +12,7 @@ import pytest
 from support.apis import Api
 from support.clients import KeptConnection
 from support.functions import allow_gateway, create_function, zipped
-from support.releases import QUICK, release, wait_for
+from support.releases import QUICK, Followed, start_release
 from support.server import RunningServer
 
 _HANDLER = """
@@ -50,6 +50,7 @@ class Shop:
         self.api.function(self.api.root, f"{arn}:live", "GET")
         for stage in ("prod", "green"):
             self.api.deploy(stage, variables={"prices": "old"})
+        self.release = Followed(server, self.function)
         self.seen: Counter[tuple[int, str]] = Counter()
         self._stopping = threading.Event()
 
@@ -62,8 +63,7 @@ class Shop:
             f"steps: {steps}\nanalysis: {{{QUICK}, limits: {{error-rate: 10%}}}}\n",
             encoding="utf-8",
         )
-        answer = release(self.server, "start", str(self.folder / "r.yaml"))
-        assert answer.returncode == 0, answer.stderr
+        start_release(self.server, self.folder / "r.yaml")
 
     @contextmanager
     def under_traffic(self) -> Iterator[None]:
@@ -109,7 +109,7 @@ def shop(server: RunningServer, tmp_path: Path) -> Shop:
 def test_no_request_sees_a_part_of_a_release(shop: Shop, strategy: str, steps: str, failing: float, end: str) -> None:
     with shop.under_traffic():
         shop.start(strategy, steps, failing)
-        report = wait_for(shop.server, shop.function, "promoted", "rolled-back")
+        report = shop.release.until_phase("promoted", "rolled-back")
 
     assert report["phase"] == end, report["why"]
     # Old with old and new with new, on every request: never a mixture, and no failure but the new code's own.
@@ -140,9 +140,8 @@ def test_an_alias_s_weights_roll(shop: Shop, tmp_path: Path, failing: float, end
     thread = threading.Thread(target=call)
     thread.start()
     try:
-        answer = release(shop.server, "start", str(tmp_path / "r.yaml"))
-        assert answer.returncode == 0, answer.stderr
-        report = wait_for(shop.server, shop.function, "promoted", "rolled-back")
+        start_release(shop.server, tmp_path / "r.yaml")
+        report = shop.release.until_phase("promoted", "rolled-back")
     finally:
         stopping.set()
         thread.join()
