@@ -120,6 +120,28 @@ def test_no_request_sees_a_part_of_a_release(shop: Shop, strategy: str, steps: s
     assert (shop.alias == shop.version) is (end == "rolled-back")
 
 
+def test_pins_that_somebody_changed_by_hand_stop_the_release_and_are_put_back(shop: Shop) -> None:
+    pin = f"/canarySettings/functionVersions/{shop.function}:live"
+    other = f"/canarySettings/baseFunctionVersions/{shop.function}:live"
+    with shop.under_traffic():
+        shop.start("strategy: canary", "[{weight: 20, bake: 10s}, {weight: 100}]", 0.0)
+        shop.release.until("Did", shifted=20)
+        changes: list[tuple[tuple[str, ...], str]] = [
+            (("remove", pin), f"{shop.function}:live is no longer pinned to version 2 on the canary's side"),
+            (("replace", other, shop.version), f"{shop.function}:live is pinned to version 1 on the stable side"),
+        ]
+        for change, words in changes:
+            shop.api.patch_stage("prod", change)
+            assert shop.release.until("Asked", topic="drift")["why"].endswith(words)
+            shop.release.tell("resume")
+            shop.release.until("Did", message="what the release wants is put back")
+        report = shop.release.until_phase("promoted", "rolled-back")
+
+    assert report["phase"] == "promoted", report["why"]
+    assert "canarySettings" not in shop.api.stage("prod")
+    assert shop.alias != shop.version
+
+
 @pytest.mark.parametrize(("failing", "end"), [(0.0, "promoted"), (0.5, "rolled-back")], ids=["good", "bad"])
 def test_an_alias_s_weights_roll(shop: Shop, tmp_path: Path, failing: float, end: str) -> None:
     (tmp_path / "shop.zip").write_bytes(zipped(_RAISING.format(failing=failing)))

@@ -8,11 +8,14 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final, Protocol
 
+from msgspec.structs import replace
+
 from headgate.model.release import Release
 from headgate.release.drift import alias_key
 from headgate.release.drivers.calls import Clients, calling
 from headgate.release.events import AliasTarget
 from headgate.release.failures import Refused
+from headgate.release.seen import CanarySeen
 
 PREFIX: Final = "headgate-"
 _NAMED: Final = re.compile(r":function:([^:/]+)(?::([^/]+))?/invocations")
@@ -24,8 +27,8 @@ class Pins(Protocol):
 
     def problems(self) -> list[str]: ...
 
-    def variables(self) -> frozenset[str]:
-        """The stage variables that are its own, and no part of what the release's file changes."""
+    def seen(self, canary: CanarySeen) -> CanarySeen:
+        """With what is pinned, and without the overrides that do it: they are no part of what the file changes."""
         ...
 
     def canary(self, versions: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
@@ -64,8 +67,8 @@ class NativePins:
             if qualifier != change.alias and not _VARIABLE.fullmatch(qualifier)
         ] + [_not_called(function) for function in self._changes if function not in named]
 
-    def variables(self) -> frozenset[str]:
-        return frozenset()
+    def seen(self, canary: CanarySeen) -> CanarySeen:
+        return canary
 
     def canary(self, versions: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
         return self._pinned("functionVersions", versions), {}
@@ -109,10 +112,16 @@ class AliasPins:
                     )
         return found
 
-    def variables(self) -> frozenset[str]:
-        if self._variables is None:
-            self._integrations()
-        return frozenset((self._variables or {}).values())
+    def seen(self, canary: CanarySeen) -> CanarySeen:
+        versions = {}
+        for function, change in self._changes.items():
+            if canary.overrides.get(self._names().get(function, "")) == PREFIX + change.alias:
+                version = self._version_of(function, PREFIX + change.alias)
+                if version is not None:
+                    versions[alias_key(function, change.alias)] = version
+        own = set(self._names().values())
+        overrides = {name: value for name, value in canary.overrides.items() if name not in own}
+        return replace(canary, overrides=overrides, versions=versions)
 
     def canary(self, versions: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
         for function, version in versions.items():
@@ -155,12 +164,24 @@ class AliasPins:
         except client.exceptions.ResourceConflictException:
             return  # it has it
 
+    def _version_of(self, function: str, alias: str) -> str | None:
+        client = self._clients.lambda_
+        with calling(f"reading alias {function}:{alias}"):
+            try:
+                return client.get_alias(FunctionName=function, Name=alias)["FunctionVersion"]
+            except client.exceptions.ResourceNotFoundException:
+                return None
+
     def _variable(self, function: str) -> str:
+        if function not in self._names():
+            raise Refused(f"no stage variable names the alias of function {function}")
+        return self._names()[function]
+
+    def _names(self) -> Mapping[str, str]:
+        """The stage variable that names a function's alias, by function."""
         if self._variables is None:
             self._integrations()
-        if function not in (self._variables or {}):
-            raise Refused(f"no stage variable names the alias of function {function}")
-        return (self._variables or {})[function]
+        return self._variables or {}
 
     def _integrations(self) -> dict[str, list[tuple[str, str]]]:
         named = integrations_of(self._clients, self._api_id)

@@ -6,7 +6,7 @@ from typing import Final
 from msgspec.structs import replace as replaced_fields
 
 from headgate.model.release import Release
-from headgate.release.drift import variables_of_change
+from headgate.release.drift import variables_of_change, versions_of_change
 from headgate.release.drivers.alarms import alarm_problems, alarm_states
 from headgate.release.drivers.calls import Clients
 from headgate.release.drivers.driver import known_before
@@ -24,7 +24,7 @@ from headgate.release.drivers.stage_patches import (
 from headgate.release.events import Snapshot
 from headgate.release.failures import Refused, Unavailable
 from headgate.release.rollout import Track
-from headgate.release.seen import Target
+from headgate.release.seen import StageSeen, Target
 
 
 class StageDriver:
@@ -73,16 +73,17 @@ class StageDriver:
         return found + alarm_problems(self._clients, release.analysis.alarms)
 
     def read(self) -> Target:
-        stage = self.stage.read()
-        if stage.canary is not None and self._release.change.functions:
-            own = self._pins.variables()
-            overrides = {name: value for name, value in stage.canary.overrides.items() if name not in own}
-            stage = replaced_fields(stage, canary=replaced_fields(stage.canary, overrides=overrides))
         return Target(
-            stage=stage,
+            stage=self._told(self.stage.read()),
             aliases=self._functions.aliases(),
             alarms=alarm_states(self._clients, self._release.analysis.alarms),
         )
+
+    def _told(self, stage: StageSeen) -> StageSeen:
+        """With what is pinned in the place of what pins it."""
+        if stage.canary is None or not self._release.change.functions:
+            return stage
+        return replaced_fields(stage, canary=self._pins.seen(stage.canary))
 
     def snapshot(self) -> Snapshot:
         stage = self.stage.read()
@@ -119,10 +120,20 @@ class StageDriver:
         stage = self.stage.read()
         if stage.deployment_id != before.deployment_id or dict(stage.variables) != dict(before.variables):
             self.serve(before.deployment_id or "", before.variables, {})
-        if self._release.strategy != "canary" or track.percent is None:
+        if self._release.strategy != "canary" or track.percent is None or self._has_added(track, stage):
             self.remove_canary()
         if track.percent is not None:
             self.shift(track, track.percent)
+
+    def _has_added(self, track: Track, stage: StageSeen) -> bool:
+        """Whether the canary has what is not the release's: that AWS takes one override out again is not known."""
+        canary = self._told(stage).canary
+        wanted = versions_of_change(self._release, track)
+        return canary is not None and not (
+            set(canary.overrides) <= set(self._release.change.variables)
+            and set(canary.versions) <= set(wanted)
+            and not canary.base_versions
+        )
 
     def promote(self, track: Track, part: str) -> None:
         match part:

@@ -110,5 +110,7 @@ def _stage_seen(stage: Mapping[str, Any]) -> StageSeen:
             deployment_id=canary.get("deploymentId", stage["deploymentId"]),
             percent=float(canary.get("percentTraffic", 0.0)),
             overrides=canary.get("stageVariableOverrides") or {},
+            versions=canary.get("functionVersions") or {},
+            base_versions=canary.get("baseFunctionVersions") or {},
         ),
     )
