@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from headgate.model.release import Release
 from headgate.release.drift import alias_key
 from headgate.release.drivers.calls import Clients, calling
+from headgate.release.drivers.functions import ReleaseFunctions
 from headgate.release.events import AliasTarget
 from headgate.release.failures import Refused
 from headgate.release.seen import CanarySeen
@@ -35,8 +36,9 @@ class Pins(Protocol):
         """Make the canary side mean these versions: extensions by path, and variable overrides."""
         ...
 
-    def base(self, versions: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
-        """The same of the base side: extensions by path, and variables."""
+    def base(self, versions: Mapping[str, str], variables: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
+        """The same of the base side: extensions by path, and variables. `variables` are those that requests run with
+        now: nothing that they name is moved, so that the functions change when the variables do and not before."""
         ...
 
     def settled(self, versions: Mapping[str, str]) -> dict[str, str]:
@@ -73,7 +75,11 @@ class NativePins:
     def canary(self, versions: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
         return self._pinned("functionVersions", versions), {}
 
-    def base(self, versions: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
+    def base(
+        self,
+        versions: Mapping[str, str],
+        variables: Mapping[str, str],  # noqa: ARG002 - the protocol's
+    ) -> tuple[dict[str, str], dict[str, str]]:
         return self._pinned("baseFunctionVersions", versions), {}
 
     def settled(self, versions: Mapping[str, str]) -> dict[str, str]:  # noqa: ARG002 - the protocol's
@@ -96,6 +102,7 @@ class AliasPins:
         self._changes = release.change.functions
         self._clients = clients
         self._api_id = api_id
+        self._functions = ReleaseFunctions(release, clients)
         self._variables: dict[str, str] | None = None  # by function
 
     def problems(self) -> list[str]:
@@ -128,8 +135,12 @@ class AliasPins:
             self._put_alias(function, version)
         return {}, {self._variable(function): PREFIX + self._changes[function].alias for function in versions}
 
-    def base(self, versions: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
-        return self.canary(versions)
+    def base(self, versions: Mapping[str, str], variables: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
+        return {}, {
+            variable: self._alias_for(function, version, variables.get(variable, ""))
+            for function, version in versions.items()
+            for variable in [self._variable(function)]
+        }
 
     def settled(self, versions: Mapping[str, str]) -> dict[str, str]:
         return {self._variable(function): self._changes[function].alias for function in versions}
@@ -138,6 +149,17 @@ class AliasPins:
         for function, change in self._changes.items():
             with calling(f"deleting alias {function}:{PREFIX}{change.alias}"):
                 self._clients.lambda_.delete_alias(FunctionName=function, Name=PREFIX + change.alias)
+
+    def _alias_for(self, function: str, version: str, called: str) -> str:
+        """The alias that means this version: the one that is called now if it does, else another."""
+        alias = self._changes[function].alias
+        if called in {alias, PREFIX + alias} and self._version_of(function, called) == version:
+            return called
+        if called == PREFIX + alias:
+            self._functions.set_alias(function, AliasTarget(version=version))
+            return alias
+        self._put_alias(function, version)
+        return PREFIX + alias
 
     def _put_alias(self, function: str, version: str) -> None:
         client, name = self._clients.lambda_, PREFIX + self._changes[function].alias
@@ -165,12 +187,14 @@ class AliasPins:
             return  # it has it
 
     def _version_of(self, function: str, alias: str) -> str | None:
+        """What it points to wholly; None where it is gone, or shares its calls."""
         client = self._clients.lambda_
         with calling(f"reading alias {function}:{alias}"):
             try:
-                return client.get_alias(FunctionName=function, Name=alias)["FunctionVersion"]
+                found = client.get_alias(FunctionName=function, Name=alias)
             except client.exceptions.ResourceNotFoundException:
                 return None
+        return None if found.get("RoutingConfig", {}).get("AdditionalVersionWeights") else found["FunctionVersion"]
 
     def _variable(self, function: str) -> str:
         if function not in self._names():

@@ -201,7 +201,7 @@ class StageDriver:
             if stage.deployment_id == self._deployment_of(track) and stage.variables == wanted and not track.versions:
                 return  # done, before a crash
             raise Refused(f"the canary of stage {self.stage.name} is gone")
-        extensions, variables = self._pins.base(track.versions) if track.versions else ({}, {})
+        extensions, variables = self._pins.base(track.versions, stage.variables) if track.versions else ({}, {})
         overrides = {**self._release.change.variables, **variables}
         answer = self.stage.update(
             "promoting",
@@ -213,18 +213,28 @@ class StageDriver:
         if answer.deployment_id != self._deployment_of(track):
             raise Unavailable(f"stage {self.stage.name} reads back deployment {answer.deployment_id}")
 
-    def serve(self, deployment_id: str, variables: Mapping[str, str], versions: Mapping[str, str]) -> None:
-        """Everybody gets this, from one call on: deployment, variables and functions as one."""
+    def serve(
+        self,
+        deployment_id: str,
+        variables: Mapping[str, str],
+        versions: Mapping[str, str],
+        *,
+        is_called: bool = True,
+    ) -> None:
+        """Everybody gets this, from one call on: deployment, variables and functions as one.
+
+        `is_called`: what the stage serves now must stay whole until then.
+        """
         stage = self.stage.read()
-        extensions, named = self._pins.base(versions) if versions else ({}, {})
-        patches = stage_patches(stage, deployment_id, {**variables, **named})
-        if stage.canary is not None:
-            patches = [*patches, replaced(f"{CANARY}/percentTraffic", "0.0")]
-        patches += [replaced(f"{CANARY}/{path}", version) for path, version in sorted(extensions.items())]
-        if not self._clients.is_headgate:
-            # AWS does not let a stage with a canary have another deployment.
+        native = self._clients.is_headgate
+        if not native:
+            # AWS does not let a stage with a canary have another deployment. And then what it calls may be moved.
             self.stage.remove_canary(stage)
-            patches = [each for each in patches if not each["path"].startswith(CANARY)]
+        extensions, named = self._pins.base(versions, stage.variables if is_called else {}) if versions else ({}, {})
+        patches = stage_patches(stage, deployment_id, {**variables, **named})
+        if native and stage.canary is not None:
+            patches.append(replaced(f"{CANARY}/percentTraffic", "0.0"))
+        patches += [replaced(f"{CANARY}/{path}", version) for path, version in sorted(extensions.items())]
         if patches:
             answer = self.stage.update(f"serving deployment {deployment_id}", patches)
             if answer.deployment_id != deployment_id:
