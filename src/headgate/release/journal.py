@@ -46,9 +46,9 @@ class Header(Value, frozen=True):
 class Journals(Protocol):
     """All releases of one state file. Times are seconds since the epoch; every method may block for a disk."""
 
-    def create(self, name: str, started: Started, targets: Sequence[str], blobs: Sequence[bytes]) -> None:
+    def create(self, name: str, started: Started, targets: Mapping[str, str], blobs: Sequence[bytes]) -> None:
         """Begin a journal, or another attempt in one that has ended. `targets` are what no other open release may
-        move meanwhile. Raises CannotStart."""
+        move meanwhile, each with what its file calls it. Raises CannotStart."""
         ...
 
     def headers(self) -> list[Header]:

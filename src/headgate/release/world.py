@@ -60,14 +60,14 @@ class Aws:
 
     def driver(self, region: str) -> Driver:
         if region not in self._drivers:
-            clients, release = self._clients_of(region), self._release
+            clients, release, api_id = self._clients_of(region), self._release, self._started.apis.get(region)
             match release.strategy:
                 case "rolling":
                     self._drivers[region] = AliasDriver(release, clients)
                 case "blue-green":
-                    self._drivers[region] = BlueGreenDriver(release, clients)
+                    self._drivers[region] = BlueGreenDriver(release, clients, api_id)
                 case _:
-                    self._drivers[region] = StageDriver(release, clients)
+                    self._drivers[region] = StageDriver(release, clients, api_id)
         return self._drivers[region]
 
     def source(self, region: str) -> Source:

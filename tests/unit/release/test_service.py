@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from headgate.release.rollout import Phase
-from headgate.release.service import ReleaseError, ReleaseService, StartRequest, stage_target
+from headgate.release.service import ReleaseError, ReleaseService, StartRequest
+from headgate.release.targets import stage_target
 from headgate.store.release_store import ReleaseStore
 from unit.release.worlds import CANARY, Play
 

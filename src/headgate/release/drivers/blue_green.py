@@ -53,4 +53,4 @@ class BlueGreenDriver(StageDriver):
     @property
     def _idle(self) -> StageDriver:
         """The other stage, as a driver of its own."""
-        return StageDriver(replaced_fields(self._release, stage=self._release.green), self._clients)
+        return StageDriver(replaced_fields(self._release, stage=self._release.green), self._clients, self.stage.api_id)

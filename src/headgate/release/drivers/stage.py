@@ -30,10 +30,11 @@ from headgate.release.seen import StageSeen, Target
 class StageDriver:
     """See `driver.Driver`."""
 
-    def __init__(self, release: Release, clients: Clients) -> None:
+    def __init__(self, release: Release, clients: Clients, api_id: str | None = None) -> None:
+        """`api_id` is that of the release's start, whatever is called so now."""
         self._release = release
         self._clients = clients
-        self.stage: Final = StageCalls(clients, release.api or "", release.stage or "")
+        self.stage: Final = StageCalls(clients, release.api or "", release.stage or "", api_id)
         self._functions = ReleaseFunctions(release, clients)
         self._pins_found: Pins | None = None
 

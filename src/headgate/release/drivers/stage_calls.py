@@ -17,12 +17,12 @@ _DEPLOYMENTS_READ: Final = 500
 class StageCalls:
     """All that asks the API raises Refused and Unavailable."""
 
-    def __init__(self, clients: Clients, api: str, name: str) -> None:
-        """`api` is a name or an id."""
+    def __init__(self, clients: Clients, api: str, name: str, api_id: str | None = None) -> None:
+        """`api` is a name or an id; `api_id` what it was found to be, where it was looked for before."""
         self.name: Final = name
         self._clients = clients
         self._api = api
-        self._api_id: str | None = None
+        self._api_id = api_id
 
     def __repr__(self) -> str:
         return f"<StageCalls {self._api}/{self.name}>"
