@@ -20,6 +20,7 @@ from headgate.release.drivers.stage_patches import (
     promotion_patches,
     replaced,
     stage_patches,
+    without_pins,
 )
 from headgate.release.events import Snapshot
 from headgate.release.failures import Refused, Unavailable
@@ -121,20 +122,19 @@ class StageDriver:
         stage = self.stage.read()
         if stage.deployment_id != before.deployment_id or dict(stage.variables) != dict(before.variables):
             self.serve(before.deployment_id or "", before.variables, {})
-        if self._release.strategy != "canary" or track.percent is None or self._has_added(track, stage):
+        if self._release.strategy != "canary" or track.percent is None or self._has_added_variable(stage):
             self.remove_canary()
+        elif self._clients.is_headgate:
+            added = without_pins(stage, versions_of_change(self._release, track))
+            if added:
+                self.stage.update("taking pins out", added)
         if track.percent is not None:
             self.shift(track, track.percent)
 
-    def _has_added(self, track: Track, stage: StageSeen) -> bool:
-        """Whether the canary has what is not the release's: that AWS takes one override out again is not known."""
+    def _has_added_variable(self, stage: StageSeen) -> bool:
+        """Whether the canary has a variable that is not the release's: that AWS takes one out again is not known."""
         canary = self._told(stage).canary
-        wanted = versions_of_change(self._release, track)
-        return canary is not None and not (
-            set(canary.overrides) <= set(self._release.change.variables)
-            and set(canary.versions) <= set(wanted)
-            and not canary.base_versions
-        )
+        return canary is not None and not set(canary.overrides) <= set(self._release.change.variables)
 
     def promote(self, track: Track, part: str) -> None:
         match part:
