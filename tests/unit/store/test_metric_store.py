@@ -1,9 +1,11 @@
 """The shell around the series: it flushes by itself, before each answer, and loses nothing to whoever goes away."""
 
 import asyncio
+from collections.abc import Callable
 from pathlib import Path
 
 from headgate.model.metric import MetricKey, Sample, point_of
+from headgate.model.observation import SessionMemories, SessionMemory
 from headgate.store.metric_store import MetricStore, Taken
 
 _KEY = MetricKey(account_id="0" * 12, region="us-east-1", namespace="Test", name="Count")
@@ -80,3 +82,18 @@ def test_what_is_counted_at_the_close_is_there_at_the_next_opening(tmp_path: Pat
         return counted
 
     assert asyncio.run(run()) == 5
+
+
+def test_what_is_known_of_sessions_is_written_with_the_counts_and_there_after_a_restart(tmp_path: Path) -> None:
+    memory = SessionMemory(api_id="a1", stage_name="prod", sticky="x-user", seen=b"\1\1", failed=b"\0\1")
+    given = [SessionMemories(over=(memory.key,)), SessionMemories(changed=(memory,))]
+
+    async def run(memories: Callable[[], SessionMemories]) -> list[SessionMemory]:
+        store = MetricStore(tmp_path / "metrics.db", [], clock=lambda: _NOW, memories=memories)
+        remembered = store.remembered
+        await store.close()
+        return remembered
+
+    assert asyncio.run(run(lambda: given.pop() if len(given) > 1 else SessionMemories())) == []
+    assert asyncio.run(run(lambda: given.pop() if given else SessionMemories())) == [memory]
+    assert asyncio.run(run(SessionMemories)) == []
