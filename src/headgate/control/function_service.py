@@ -70,36 +70,15 @@ class FunctionService:
         chosen = published.versions.get(version) if version else published.resolve(function.qualifier, self._draw())
         if chosen is None:
             raise FunctionMissing
-        spec = published.specs.get(chosen.version)
-        if spec is None:
-            spec = published.specs[chosen.version] = await self._spec(chosen)
-        trace = None
-        if self.tracer is not None and may_trace(chosen, trace_id):
-            trace = self.tracer.begin(function, chosen, trace_id)
-        invocation = Invocation(
-            request_id=new_request_id(),
-            payload=payload,
-            invoked_arn=function.arn,
-            trace_id=trace_id if trace is None else trace.header,
-        )
-        gate, meter = published.gate, self._meters.of(function, chosen.version)
+        request_id = new_request_id()
+        invocation = Invocation(request_id=request_id, payload=payload, invoked_arn=function.arn, trace_id=trace_id)
         try:
-            gate.enter()
-        except Throttled as error:
-            meter.refuse()
-            if trace is not None:
-                trace.throttled()
-            raise FunctionThrottled from error
-        call = self._runtime.invoke(spec, invocation, timeout_s)
-        try:
-            outcome = await meter.observe(call if trace is None else trace.observe(invocation.request_id, call))
+            outcome = await self._call(function, published, chosen, invocation, timeout_s)
         except Throttled as error:
             raise FunctionThrottled from error
         except TimeoutError as error:
             raise BackendTimeout from error
-        finally:
-            gate.running -= 1
-        return FunctionReply(outcome.payload, outcome.error is not None, invocation.request_id)
+        return FunctionReply(outcome.payload, outcome.error is not None, request_id)
 
     async def invoke_by_hand(
         self, function: FunctionRef, payload: bytes, *, client_context: str, want_log_tail: bool
@@ -139,7 +118,7 @@ class FunctionService:
             client_context=client_context,
             want_log_tail=want_log_tail,
         )
-        outcome = await self._call(function, drawn, invocation)
+        outcome = await self._call(function, *drawn, invocation)
         return Invoked(executed_version=drawn.version.version, outcome=outcome, request_id=request_id)
 
     async def stream(self, function: FunctionRef, payload: bytes, trace_id: str) -> ResponseStream:
@@ -186,7 +165,7 @@ class FunctionService:
         self, function: FunctionRef, drawn: _Drawn, invocation: Invocation, stream: ResponseStream
     ) -> None:
         try:
-            stream.end(await self._call(function, drawn, invocation, stream))
+            stream.end(await self._call(function, *drawn, invocation, stream=stream))
         except Exception as error:
             stream.refuse(error)  # to whoever waits for its beginning
 
@@ -199,12 +178,13 @@ class FunctionService:
     async def _call(
         self,
         function: FunctionRef,
-        drawn: _Drawn,
+        published: PublishedFunction,
+        version: FunctionVersion,
         invocation: Invocation,
+        timeout_s: float | None = None,
         stream: ResponseStream | None = None,
     ) -> Outcome:
-        """Run a call, counted by its function's gate and meter. Raises Throttled."""
-        published, version = drawn
+        """Run a call, counted by its gate and meter. Raises Throttled, and TimeoutError after `timeout_s`."""
         spec = published.specs.get(version.version)
         if spec is None:
             spec = published.specs[version.version] = await self._spec(version)
@@ -221,11 +201,21 @@ class FunctionService:
             if trace is not None:
                 trace.throttled()
             raise
-        call = self._runtime.invoke(spec, invocation, stream=stream)
+        began = meter.begin()
+        call = self._runtime.invoke(spec, invocation, timeout_s, stream)
         try:
-            return await meter.observe(call if trace is None else trace.observe(invocation.request_id, call))
+            outcome = await (call if trace is None else trace.observe(invocation.request_id, call))
+        except TimeoutError:
+            meter.outlived()
+            raise
+        except BaseException as error:
+            meter.leave()
+            meter.throttles += isinstance(error, Throttled)
+            raise
         finally:
             gate.running -= 1
+        meter.end(began, failed=outcome.error is not None)
+        return outcome
 
     def exists(self, function: FunctionRef) -> bool:
         return self._directory.resolve(function, 0.0) is not None

@@ -21,6 +21,7 @@ from headgate.dataplane.mapping.variables import substitute
 from headgate.dataplane.mirror import Mirroring, Mirrors, is_mirrored
 from headgate.dataplane.observation import Meter, Meters
 from headgate.dataplane.ports import Ports
+from headgate.dataplane.proxy_event import ProxyEvent
 from headgate.dataplane.refusal import ConfigurationError
 from headgate.dataplane.request import Request
 from headgate.dataplane.routing import Routes
@@ -225,7 +226,7 @@ def _compile_integration(stage: Stage, resource: Resource, method: Method, side:
     try:
         match integration.type:
             case "AWS_PROXY":
-                return _compile_aws_proxy(stage, resource, method, integration, uri, side.pins)
+                return _compile_aws_proxy(stage, resource, method, integration, uri, side)
             case "HTTP_PROXY":
                 return HttpProxy(BackendRequest(integration, uri, stage.rest_api_id), stage.rest_api_id)
             case "HTTP":
@@ -250,7 +251,7 @@ def _compile_integration(stage: Stage, resource: Resource, method: Method, side:
 
 
 def _compile_aws_proxy(
-    stage: Stage, resource: Resource, method: Method, integration: Integration, uri: str, pins: Mapping[str, str]
+    stage: Stage, resource: Resource, method: Method, integration: Integration, uri: str, side: _Side
 ) -> CompiledIntegration:
     function = function_of_uri(uri)
     if function is None:
@@ -263,8 +264,19 @@ def _compile_aws_proxy(
         stage.region, stage.account_id, stage.rest_api_id, stage.stage_name, method.http_method, resource.path
     )
     is_own = (function.account_id, function.region) == (stage.account_id, stage.region)
-    version = pins.get(f"{function.name}:{function.qualifier}", "") if is_own else ""
-    return AwsProxy(function, sources, timeout_s=integration.timeout_in_millis / 1000, version=version)
+    version = side.pins.get(f"{function.name}:{function.qualifier}", "") if is_own else ""
+    event = ProxyEvent(
+        account_id=stage.account_id,
+        api_id=stage.rest_api_id,
+        stage_name=stage.stage_name,
+        deployment_id=side.definition.deployment_id,
+        is_canary=side.is_canary,
+        variables=side.variables,
+        resource_id=resource.id,
+        resource_path=resource.path,
+        operation_name=method.operation_name,
+    )
+    return AwsProxy(function, sources, event, timeout_s=integration.timeout_in_millis / 1000, version=version)
 
 
 class _Broken:

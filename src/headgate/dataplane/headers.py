@@ -1,7 +1,10 @@
 """What happens to a header on its way through: dropped, renamed or passed (aws-semantics 3.9, aws-recorded)."""
 
 from collections.abc import Callable
-from typing import Final
+from typing import Final, TypeVar
+
+Name = TypeVar("Name")
+Passed = TypeVar("Passed")
 
 Headers = list[tuple[bytes, bytes]]
 
@@ -46,14 +49,14 @@ _REMAPPED_FOR_NON_PROXY: Final = _REMAPPED_FOR_ALL | {
 _MEMO_SIZE: Final = 2048  # names; clients choose them, so the memo is bounded
 
 
-class _Memo(dict[bytes, bytes | None]):
+class Memo(dict[Name, Passed]):
     """Header name as sent -> the name to pass it under, or None to drop it. A look-up is one dict access."""
 
-    def __init__(self, decide: Callable[[bytes], bytes | None]) -> None:
+    def __init__(self, decide: Callable[[Name], Passed]) -> None:
         super().__init__()
         self._decide = decide
 
-    def __missing__(self, name: bytes) -> bytes | None:
+    def __missing__(self, name: Name) -> Passed:
         if len(self) >= _MEMO_SIZE:
             self.clear()
         passed = self[name] = self._decide(name)
@@ -74,19 +77,21 @@ def _drop_or_remap(dropped: frozenset[bytes], remapped: frozenset[bytes]) -> Cal
     return decide
 
 
-def _event_name(name: bytes) -> bytes | None:
+def _event_name(name: bytes) -> str | None:
     lower = name.lower()
     if lower in _NEVER_FORWARDED or lower in _SET_BY_THE_GATEWAY:
         return None
     # The service title-cases these whatever the client sent.
-    return {b"authorization": b"Authorization", b"user-agent": b"User-Agent", b"host": b"Host"}.get(lower, name)
+    titled = {b"authorization": "Authorization", b"user-agent": "User-Agent", b"host": "Host"}
+    return titled.get(lower) or name.decode("latin-1")
 
 
-TO_HTTP_PROXY: Final = _Memo(_drop(_NOT_TO_HTTP_PROXY))
-TO_EVENT: Final = _Memo(_event_name)
-FROM_HTTP_PROXY: Final = _Memo(_drop_or_remap(_DROPPED_FROM_HTTP_PROXY, _REMAPPED_FOR_ALL))
-FROM_HTTP: Final = _Memo(_drop_or_remap(_DROPPED_FROM_BACKEND, _REMAPPED_FOR_NON_PROXY))
-FROM_FUNCTION: Final = _Memo(_drop_or_remap(frozenset({b"transfer-encoding"}), _REMAPPED_FOR_ALL))
+TO_HTTP_PROXY: Final = Memo(_drop(_NOT_TO_HTTP_PROXY))
+TO_EVENT: Final = Memo(_event_name)
+FROM_HTTP_PROXY: Final = Memo(_drop_or_remap(_DROPPED_FROM_HTTP_PROXY, _REMAPPED_FOR_ALL))
+FROM_HTTP: Final = Memo(_drop_or_remap(_DROPPED_FROM_BACKEND, _REMAPPED_FOR_NON_PROXY))
+from_function: Final = _drop_or_remap(frozenset({b"transfer-encoding"}), _REMAPPED_FOR_ALL)
+FROM_FUNCTION: Final = Memo(from_function)
 
 _FORBIDDEN_VALUE: Final = b"\r\n\0"
 

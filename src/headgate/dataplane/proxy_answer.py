@@ -46,41 +46,51 @@ def _status(code: Any) -> int:
 
 def _headers(single: Any, multi: Any) -> list[tuple[bytes, bytes]]:
     """Multi values first, then single ones under the spelling that the multi map gave the name."""
-    values: dict[str, tuple[str, list[str]]] = {}
+    names = _NAMES
+    spelled: dict[str, bytes | None] = {}  # in lower case -> as it goes out
+    lines: list[tuple[bytes, bytes]] = []
     if multi is not None:
         if not isinstance(multi, dict):
             raise BadProxyAnswer("Malformed Lambda proxy response: multiValueHeaders is not an object")
         for name, items in multi.items():
             if not isinstance(items, list):
                 raise BadProxyAnswer(f"Malformed Lambda proxy response: multiValueHeaders {name} is not a list")
-            values.setdefault(name.lower(), (name, []))[1].extend(_text(name, item) for item in items)
+            kept = spelled.setdefault(*names[name])
+            # One line a value: a client may not split Set-Cookie at a comma.
+            values = [_value(name, item) for item in items]
+            if kept is not None:
+                lines += [(kept, value) for value in values]
     if single is not None:
         if not isinstance(single, dict):
             raise BadProxyAnswer("Malformed Lambda proxy response: headers is not an object")
         for name, item in single.items():
             if item is not None:
-                values.setdefault(name.lower(), (name, []))[1].append(_text(name, item))
-    lines: list[tuple[bytes, bytes]] = []
-    passed = headers.FROM_FUNCTION
-    for name, items in values.values():
-        kept = passed[name.encode("utf-8")]
-        if kept is not None:
-            # One line a value: a client may not split Set-Cookie at a comma.
-            lines.extend((kept, item.encode("utf-8")) for item in items)
-    if "content-type" not in values:
+                kept = spelled.setdefault(*names[name])
+                value = _value(name, item)
+                if kept is not None:
+                    lines.append((kept, value))
+    if "content-type" not in spelled:
         lines.append((b"Content-Type", b"application/json"))
     return lines
 
 
-def _text(name: str, item: Any) -> str:
-    """A header value as text. Strings and booleans have one; numbers are refused (aws-recorded, Invocation)."""
+def _name(name: str) -> tuple[str, bytes | None]:
+    """A header's name in lower case, and as it goes out; None where it does not."""
     if not _NAME.fullmatch(name):
         raise BadProxyAnswer(f"Malformed Lambda proxy response: header name {name!r}")
+    return name.lower(), headers.from_function(name.encode())
+
+
+_NAMES: Final = headers.Memo(_name)
+
+
+def _value(name: str, item: Any) -> bytes:
+    """A header value's bytes. Strings and booleans have them; numbers are refused (aws-recorded, Invocation)."""
     match item:
-        case str() if not _UNSENDABLE.search(item):
-            return item
+        case str() if item.isprintable() or not _UNSENDABLE.search(item):
+            return item.encode()
         case bool():
-            return "true" if item else "false"
+            return b"true" if item else b"false"
     raise BadProxyAnswer(f"Malformed Lambda proxy response: the value of header {name}")
 
 

@@ -3,30 +3,22 @@
 import asyncio
 from math import inf
 
+import msgspec
+
 from headgate.functions.response_stream import ResponseStream
 from headgate.model.invocation import Invocation, Outcome
 
 
-class PendingCall:
+class PendingCall(msgspec.Struct, eq=False):
     """One call and the future that its caller awaits. Times are of `time.monotonic`."""
 
-    __slots__ = ("deadline", "future", "gives_up_at", "invocation", "queued_at", "stream")
-
-    def __init__(
-        self,
-        invocation: Invocation,
-        future: asyncio.Future[Outcome],
-        queued_at: float,
-        wait_s: float,
-        gives_up_at: float = inf,
-        stream: ResponseStream | None = None,
-    ) -> None:
-        self.invocation = invocation
-        self.future = future
-        self.queued_at = queued_at
-        self.deadline = queued_at + wait_s  # of waiting, not of running
-        self.gives_up_at = gives_up_at  # the caller, whether it waits or runs
-        self.stream = stream  # takes a response that is made piece by piece; without it the pieces are put together
+    invocation: Invocation
+    future: asyncio.Future[Outcome]
+    queued_at: float
+    deadline: float  # of waiting, not of running
+    gives_up_at: float = inf  # the caller, whether it waits or runs
+    stream: ResponseStream | None = None
+    """Takes a response that is made piece by piece; without it the pieces are put together."""
 
     def resolve(self, outcome: Outcome) -> None:
         """Give the caller its outcome, if it still waits for one."""

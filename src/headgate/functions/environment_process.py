@@ -86,8 +86,13 @@ class EnvironmentProcess:
         """How long ago its start began."""
         return time.monotonic() - self._started_at
 
-    def start(self, parent: Parent, folder: Path) -> None:
-        """Have the parent fork the process."""
+    @property
+    def is_at_work(self) -> bool:
+        """Whether it wants a core now: it runs or waits for one, and does not wait for anything else."""
+        return self._parent is None or self._parent.is_running(self.number)
+
+    def start(self, parent: Parent, folder: Path | None) -> None:
+        """Have the parent fork the process; `folder` as `Parent.fork` has it."""
         self._parent = parent
         ours, theirs = socket.socketpair()
         output, their_output = os.pipe()

@@ -8,12 +8,13 @@ from uuid import uuid4
 
 from headgate.functions import outcomes
 from headgate.functions.call import PendingCall
+from headgate.functions.cores import Cores
 from headgate.functions.environment import State
 from headgate.functions.environment_process import EnvironmentProcess
 from headgate.functions.errors import Throttled
 from headgate.functions.logs import EnvironmentLog, LogSink, log_stream_name, report
 from headgate.functions.outcomes import StartFailure
-from headgate.functions.pool import GROW_AFTER_S, Pool
+from headgate.functions.pool import GROW_AFTER_S, GROW_ANYWAY_S, Pool
 from headgate.functions.runtime_api_environment import RuntimeApiEnvironment
 from headgate.functions.runtimes import Launch
 from headgate.functions.warmed_parent import ParentHost, WarmedParent
@@ -28,6 +29,7 @@ class Host(ParentHost, Protocol):
     """What all functions of a server share."""
 
     logs: LogSink
+    cores: Cores
 
     def next_number(self) -> int:
         """A number that no parent and no environment had before."""
@@ -134,7 +136,11 @@ class Function:
     # Growing and shrinking.
 
     def _grow(self) -> None:
-        for _ in range(self._pool.to_start(time.monotonic(), self._pool.max_environments)):
+        now, most = time.monotonic(), self._pool.max_environments
+        wanted = self._pool.to_start(now, most)
+        if wanted and self.environments and self._host.cores.taken(e.is_at_work for e in self.environments.values()):
+            wanted = self._pool.to_start(now, most, GROW_ANYWAY_S)
+        for _ in range(wanted):
             if not self._host.make_room():
                 return
             self._start_environment()

@@ -18,13 +18,27 @@ import tempfile
 from pathlib import Path
 from typing import Final
 
-from headgate.functions.sandbox import RUNTIME_DIR, SITE_PACKAGES, Sandbox
+from msgspec.structs import replace
+
+from headgate.functions.sandbox import RUNTIME_DIR, RUNTIME_ROOT, SITE_PACKAGES, TEMPORARY, Sandbox, shown_in_temporary
 from headgate.model.value import Value
 
 _log = logging.getLogger("headgate.functions")
 
 DEFAULT_USER: Final = "nobody"
 _PROBE_S: Final = 5.0
+# What a function's first process and its environments do in the sandbox, with what cannot be on standard output.
+_TRIAL: Final = """
+import json, sys
+sys.path.insert(0, {root!r})
+from python_runtime import confinement
+{become}
+confinement.limit_resources(128, 0, 0)
+try:
+    confinement.mount_temporary({temporary!r}, 1)
+except OSError as error:
+    print("mounting another is refused:", error.strerror)
+"""
 _ELSEWHERE: Final = "elsewhere"  # in the data folder: a link to where functions' files are, when they are not in it
 
 
@@ -65,10 +79,10 @@ def choose(*, sandbox: str, network: str, user: str, data: Path) -> Isolation:
         if found is None:
             why_not = "bubblewrap (the command bwrap) is not installed"
         else:
-            wanted = Isolation(Sandbox(bwrap=found, network=network == "host", hidden=(data,)), account)
-            why_not = probe(wanted)
-            if not why_not:
-                return wanted
+            try:
+                return probe(Isolation(Sandbox(bwrap=found, network=network == "host", hidden=(data,)), account))
+            except IsolationError as error:
+                why_not = str(error)
         if sandbox == "bwrap":
             raise IsolationError(f"sandbox is 'bwrap', but {why_not}; choose auto or none")
     if network == "none":
@@ -87,25 +101,34 @@ def choose(*, sandbox: str, network: str, user: str, data: Path) -> Isolation:
     return isolation
 
 
-def probe(isolation: Isolation) -> str:
-    """Why the sandbox does not work here; "" when it does."""
+def probe(isolation: Isolation) -> Isolation:
+    """The same with what its sandbox can do here, which is tried. Raises IsolationError where it does not work."""
     assert isolation.sandbox is not None
-    inside = "import json" if isolation.account is None else _become(isolation.account) + "import json"
+    account = isolation.account
+    become = "" if account is None else f"confinement.become_user({account.uid}, {account.gid}, hidden=False)"
+    trial = _TRIAL.format(root=str(RUNTIME_ROOT), become=become, temporary=str(TEMPORARY))
     command = isolation.sandbox.command(
-        [isolation.python, "-I", "-S", "-c", inside],
+        [isolation.python, "-I", "-S", "-c", trial],
         code_dir=Path("/usr"),
         layers_dir=None,
         storage_mb=1,
-        switches_user=isolation.account is not None,
+        switches_user=account is not None,
     )
     try:
-        done = subprocess.run(command, capture_output=True, timeout=_PROBE_S, env={}, cwd="/", check=False)
+        done = subprocess.run(
+            command, capture_output=True, timeout=_PROBE_S, env={}, cwd="/", check=False, text=True, errors="replace"
+        )
     except (OSError, subprocess.TimeoutExpired) as error:
-        return f"bubblewrap does not work here: {error}"
-    if done.returncode == 0:
-        return ""
-    said = done.stderr.decode("utf-8", "replace").strip().splitlines()
-    return f"bubblewrap does not work here: {said[-1] if said else f'exit status {done.returncode}'}"
+        raise IsolationError(f"bubblewrap does not work here: {error}") from error
+    if done.returncode != 0:
+        said = done.stderr.strip().splitlines()
+        raise IsolationError(f"bubblewrap does not work here: {said[-1] if said else f'exit status {done.returncode}'}")
+    shares = done.stdout.strip()
+    if not shares and shown_in_temporary():
+        shares = f"Headgate or its interpreter is below {TEMPORARY}"
+    if shares:
+        _log.warning("execution environments of one function version share a /tmp: %s; see docs/isolation.md", shares)
+    return replace(isolation, sandbox=replace(isolation.sandbox, own_temporary=not shares))
 
 
 def closed_to_others(python: str) -> Path | None:
@@ -166,7 +189,3 @@ def _account(user: str) -> Account | None:
             raise IsolationError(f"function_user is {user!r}; only a server that runs as root can become another user")
         return None
     return Account(name=entry.pw_name, uid=entry.pw_uid, gid=entry.pw_gid)
-
-
-def _become(account: Account) -> str:
-    return f"import os; os.setgroups([]); os.setgid({account.gid}); os.setuid({account.uid}); "

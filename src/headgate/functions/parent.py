@@ -39,13 +39,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     memory_mb: int
     import_first: bool
     variables: dict[str, str]
-    folder: str  # holds its environments' temporary folders, and is removed with the process
+    folder: str  # holds the temporary folders, or is where they are mounted; it is removed with the process
     site_packages: list[str]
     layer_paths: list[str]  # on `sys.path` after the code
     server_pid: int  # 0 in a sandbox, where it has none
     user: tuple[int, int] | None = None  # user and group to become, of a server that runs as root
     max_processes: int = 0  # of its user, or of its sandbox; 0 where neither is its own
     max_file_bytes: int = 0  # 0 where the temporary folder has a size
+    temporary_mb: int = 0  # of what each environment mounts at `folder`; 0 where it has a folder below that
     program: list[str] = []  # what environments become by exec; empty for the built-in runtime
 
 
@@ -167,10 +168,13 @@ class Parent:
         self._owner = owner
         self._send(frames.frame(frames.SETTINGS, msgspec.json.encode(settings)), [])
 
-    def fork(self, number: int, stream: str, folder: Path, socket_fd: int, output_fd: int) -> None:
-        """Have it fork an environment with these two descriptors, which the caller closes after this."""
+    def fork(self, number: int, stream: str, folder: Path | None, socket_fd: int, output_fd: int) -> None:
+        """Have it fork an environment with these two descriptors, which the caller closes after this.
+
+        `folder` is its temporary folder; None where it mounts its own.
+        """
         self._children[number] = None
-        asked = json.dumps({"number": number, "stream": stream, "folder": str(folder)}).encode()
+        asked = json.dumps({"number": number, "stream": stream, "folder": str(folder or "")}).encode()
         self._send(frames.frame(frames.FORK, asked), [socket_fd, output_fd])
 
     def kill_environment(self, number: int) -> None:
@@ -185,6 +189,17 @@ class Parent:
             signal.pidfd_send_signal(child.fd, signal.SIGKILL)
             # The number cannot be another's: it is its own until the parent has reaped it, which it says at once.
             os.killpg(child.pid, signal.SIGKILL)  # fails where it had no time yet to become a group's leader
+
+    def is_running(self, number: int) -> bool:
+        """Whether an environment runs or waits for a core; one that is not there yet is counted as if it did."""
+        child = self._children.get(number)
+        if child is None:
+            return number in self._children
+        try:
+            status = Path(f"/proc/{child.pid}/stat").read_bytes()
+        except OSError:
+            return False
+        return status[status.rindex(b")") + 2 :].startswith(b"R")
 
     def peak_memory_mb(self, number: int) -> int:
         """The most memory that a living environment has used; 0 for one that is gone."""

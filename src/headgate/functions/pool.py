@@ -5,9 +5,10 @@ The most recently idle environment is taken: its caches are warm, and those that
 Starting environments has a price, above all on few cores, and a short queue is often gone sooner than a process has
 started. So the first one is started at once, and after that one more for each call that has waited for longer than
 `GROW_AFTER_S`; never more at a time than there are already (1, 2, 4, 8, ...), so that a burst of short calls, which
-a few environments can take, does not start as many as there are calls. Calls that hang hold nobody else up for longer
-than that wait. At the bound of environments calls wait their turn, first come, first served, up to a bound and a
-deadline; then they are refused. (Lambda refuses at once; its bound is a thousand, not ten.)
+a few environments can take, does not start as many as there are calls. Where all cores are taken (`cores.py`) another
+environment would only take time from those there are, so then a call has to wait for `GROW_ANYWAY_S`: calls that hang
+hold nobody else up for longer than that. At the bound of environments calls wait their turn, first come, first
+served, up to a bound and a deadline; then they are refused. (Lambda refuses at once; its bound is a thousand, not ten.)
 """
 
 from collections import deque
@@ -19,6 +20,7 @@ from typing import Final, Generic, Protocol, TypeVar
 from headgate.functions.errors import Throttled
 
 GROW_AFTER_S: Final = 0.005
+GROW_ANYWAY_S: Final = 0.25
 
 
 class Waiter(Protocol):
@@ -111,15 +113,18 @@ class Pool(Generic[Environment, Call]):
         self.starting -= was_starting
         self._idle = [entry for entry in self._idle if entry[0] is not environment]
 
-    def to_start(self, now: float, room: int) -> int:
-        """How many environments to start now. `room` is how many the server has room for."""
+    def to_start(self, now: float, room: int, after_s: float = GROW_AFTER_S) -> int:
+        """How many environments to start now, for calls that have waited for so long.
+
+        `room` is how many the server has room for.
+        """
         if not self._waiting:
             return 0
         if self.size == 0:
             wanted = 1
         else:
             first = islice(self._waiting, self.max_environments)
-            overdue = sum(1 for call in first if now - call.queued_at >= GROW_AFTER_S)
+            overdue = sum(1 for call in first if now - call.queued_at >= after_s)
             wanted = min(overdue, self.size) - self.starting
         return max(0, min(wanted, self.max_environments - self.size, room))
 

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Final
 
 from headgate.functions.call import PendingCall
+from headgate.functions.cores import Cores
 from headgate.functions.errors import Throttled
 from headgate.functions.function import Function
 from headgate.functions.isolation import Isolation
@@ -63,6 +64,7 @@ class FunctionRuntime:
         self.xray_address = xray_address
         self.runtimes: Final = runtimes or Runtimes(isolation=isolation)
         self.isolation = isolation
+        self.cores = Cores()
         self._folder = work_dir / f"functions-{os.getpid()}-{id(self):x}"
         self._functions: dict[str, Function] = {}
         self._retired: set[Function] = set()
@@ -97,7 +99,7 @@ class FunctionRuntime:
         now = time.monotonic()
         # No timer of its own: its function sees to it while it waits, and its environment while it runs.
         gives_up_at = inf if timeout_s is None else now + timeout_s
-        call = PendingCall(invocation, function.new_future(), now, self.limits.wait_s, gives_up_at, stream)
+        call = PendingCall(invocation, function.new_future(), now, now + self.limits.wait_s, gives_up_at, stream)
         function.submit(call)
         try:
             return await call.future

@@ -3,7 +3,8 @@
 Inside there is the system, read only; the interpreter and its packages, read only; the function's code at /var/task,
 its layers at /opt, as on Lambda; and a /tmp of its own, as large as its ephemeral storage. There is nothing else: not
 the data folder, not other functions' code. It has process ids, System V IPC and a host name of its own. The processes
-of one function version share one sandbox; its first process is number 1 in it, and all end when that does.
+of one function version share one sandbox; its first process is number 1 in it, and all end when that does. Each
+execution environment covers /tmp with one of its own (`python_runtime/confinement.py`), where the kernel allows that.
 
 bubblewrap is the Debian package of that name; 0.7 (2022) or newer, for a /tmp with a size.
 """
@@ -46,6 +47,7 @@ class Sandbox(Value, frozen=True):
     bwrap: str  # the program
     network: bool = True  # the host's network; else a loopback device of its own, and nothing behind it
     hidden: tuple[Path, ...] = ()  # never to be seen, also where they are in a folder that is shown
+    own_temporary: bool = False  # whether each environment can mount a /tmp of its own in it; else they share one
 
     def command(
         self,
@@ -62,7 +64,7 @@ class Sandbox(Value, frozen=True):
         `shown` are further folders that it sees, such as an interpreter's. `switches_user`: the program starts as root,
         so far as to become another user, which it must do at once.
         """
-        shown = _topmost([sys.prefix, sys.base_prefix, *SITE_PACKAGES, *shown])
+        shown = _all_shown(shown)
         binds = [(path, path) for path in map(Path, shown)]
         binds += [(each, RUNTIME_ROOT / each.name) for each in (RUNTIME_DIR, NODE_RUNTIME_DIR)]
         binds += [(code_dir, TASK_ROOT)]
@@ -84,6 +86,15 @@ class Sandbox(Value, frozen=True):
             if any(path.is_relative_to(each) for each in (*shown, *_SYSTEM)):
                 options += ["--perms", "0000", "--size", "4096", "--tmpfs", str(path), "--remount-ro", str(path)]
         return [self.bwrap, *options, "--remount-ro", "/", "--chdir", "/", "--", *program]
+
+
+def shown_in_temporary(shown: Sequence[str] = ()) -> bool:
+    """Whether anything that a sandbox shows is below /tmp, so that no other may be mounted there."""
+    return any(Path(path).is_relative_to(TEMPORARY) for path in _all_shown(shown))
+
+
+def _all_shown(shown: Sequence[str]) -> list[str]:
+    return _topmost([sys.prefix, sys.base_prefix, *SITE_PACKAGES, *shown])
 
 
 def _system() -> Iterator[str]:

@@ -11,7 +11,7 @@ def function_variables(
     spec: FunctionSpec,
     *,
     log_stream: str,
-    temporary: Path,
+    temporary: Path | None,
     runtime_dir: Path,
     endpoint_url: str,
     initialization: str,
@@ -19,6 +19,7 @@ def function_variables(
 ) -> dict[str, str]:
     """All variables that the function sees; none is the server's.
 
+    `temporary` is the folder for temporary files; None where that is /tmp, as on Lambda, where nothing names it.
     The credentials are placeholders: they say which account the function belongs to where a gateway listens at
     `endpoint_url`, and open nothing elsewhere.
     """
@@ -59,6 +60,7 @@ def function_variables(
     if endpoint_url:
         variables["AWS_ENDPOINT_URL"] = endpoint_url
     variables |= spec.environment
-    # Each environment has a temporary folder of its own: these are what programs ask for one.
-    variables |= dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(temporary))
+    if temporary is not None:
+        # Each environment has a temporary folder of its own: these are what programs ask for one.
+        variables |= dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(temporary))
     return variables

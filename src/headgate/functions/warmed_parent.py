@@ -99,7 +99,7 @@ class WarmedParent:
     def _start_process(self, log: EnvironmentLog) -> None:
         isolation = self._host.isolation
         self._process, self._folder = self._host.take_parent(self._spec, self._launch)
-        self._placement = placement = place(self._spec, self._folder, isolation)
+        self._placement = placement = place(self._spec, self._folder, isolation, self._launch.shown)
         self._log = log
         self._is_ready = False
         loop = asyncio.get_running_loop()
@@ -108,7 +108,7 @@ class WarmedParent:
             placement.spec,
             initialization="provisioned-concurrency" if self._provisioned else "on-demand",
             log_stream=log.stream,
-            temporary=placement.folder / "init",
+            temporary=placement.temporary_of_import,
             runtime_dir=placement.runtime_dir,
             endpoint_url=self._host.endpoint_url,
             xray_address=self._host.xray_address,
@@ -125,6 +125,7 @@ class WarmedParent:
             user=None if isolation.account is None else (isolation.account.uid, isolation.account.gid),
             max_processes=placement.max_processes,
             max_file_bytes=placement.max_file_bytes,
+            temporary_mb=placement.temporary_mb,
             layer_paths=python_paths(placement.spec),
             program=self._launch.program_at(placement, sandboxed=isolation.sandbox is not None),
         )
@@ -133,7 +134,7 @@ class WarmedParent:
     def _fork(self, environment: EnvironmentProcess) -> None:
         assert self._process is not None
         assert self._placement is not None
-        environment.start(self._process, self._placement.folder / str(environment.number))
+        environment.start(self._process, self._placement.temporary_of(environment.number))
 
     def _cancel_init_timer(self) -> None:
         if self._init_timer is not None:

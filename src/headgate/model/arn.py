@@ -1,7 +1,7 @@
 """Amazon resource names: the few forms that the gateway reads and writes."""
 
 import re
-from functools import cache
+from functools import cache, lru_cache
 from typing import Final
 
 from headgate.model.value import Value
@@ -33,10 +33,10 @@ class FunctionRef(Value, frozen=True, order=True):
 
     @property
     def arn(self) -> str:
-        base = function_arn(self.account_id, self.region, self.name)
-        return f"{base}:{self.qualifier}" if self.qualifier else base
+        return function_arn(self.account_id, self.region, self.name, self.qualifier)
 
 
+@lru_cache(maxsize=4096)  # asked at each call of a function
 def function_arn(account_id: str, region: str, name: str, qualifier: str = "") -> str:
     base = f"arn:aws:lambda:{region}:{account_id}:function:{name}"
     return f"{base}:{qualifier}" if qualifier else base

@@ -6,18 +6,15 @@ call one version; all that it costs a call is a look-up and a few increments.
 """
 
 import time
-from collections.abc import Awaitable, Callable
-from typing import Final, TypeVar
+from collections.abc import Callable
+from typing import Final
 
 from headgate.model.arn import FunctionRef
 from headgate.model.function import LATEST
 from headgate.model.histogram import Buckets, bucket_of
-from headgate.model.invocation import Outcome
 from headgate.model.metric import Dimensions, MetricKey, Point, Sample, point_of, share_point
 
 NAMESPACE: Final = "AWS/Lambda"
-
-T = TypeVar("T", bound=Outcome)
 
 
 class Concurrency:
@@ -61,29 +58,35 @@ class FunctionMeter:
         self._clock = clock
         self.clear()
 
-    async def observe(self, call: Awaitable[T]) -> T:
-        """Await a call and count it. A refused one is a throttle and no invocation, as on Lambda.
+    def begin(self) -> float:
+        """A call begins; what this gives is for `end`. One of `end`, `outlived` and `leave` must follow."""
+        function, account = self._function, self._account
+        running = function.now = function.now + 1
+        found = function.found
+        found[running] = found.get(running, 0) + 1
+        running = account.now = account.now + 1
+        found = account.found
+        found[running] = found.get(running, 0) + 1
+        return self._clock()
 
-        One that outlives its caller is an invocation without a duration: its end is not seen from here.
-        """
-        began = self._clock()
-        for concurrency in (self._function, self._account):
-            running = concurrency.now = concurrency.now + 1
-            concurrency.found[running] = concurrency.found.get(running, 0) + 1
-        try:
-            outcome = await call
-        except TimeoutError:
-            self.invocations += 1
-            raise
-        except Exception:
-            self.throttles += 1
-            raise
-        finally:
-            self._function.now -= 1
-            self._account.now -= 1
-            self.touched = True
+    def leave(self) -> None:
+        """A call that began was refused after all, or its caller has gone: no invocation."""
+        self._function.now -= 1
+        self._account.now -= 1
+        self.touched = True
+
+    def outlived(self) -> None:
+        """Its caller has given up on it: an invocation without a duration, as its end is not seen from here."""
+        self.leave()
         self.invocations += 1
-        if outcome.error is not None:
+
+    def end(self, began: float, *, failed: bool) -> None:
+        """A call that began has ended."""
+        self._function.now -= 1
+        self._account.now -= 1
+        self.touched = True
+        self.invocations += 1
+        if failed:
             self.errors += 1
         duration_ms = (self._clock() - began) * 1000.0
         point = self.duration
@@ -94,8 +97,8 @@ class FunctionMeter:
         if duration_ms > point.max:
             point.max = duration_ms
         bucket = bucket_of(duration_ms)
-        self._buckets[bucket] = self._buckets.get(bucket, 0) + 1
-        return outcome
+        buckets = self._buckets
+        buckets[bucket] = buckets.get(bucket, 0) + 1
 
     def refuse(self) -> None:
         """Count a call that was refused before it could wait for anything."""

@@ -3,7 +3,7 @@
 import sqlite3
 import time
 from collections.abc import Iterable, Sequence
-from itertools import count, islice, repeat
+from itertools import chain, islice
 from typing import Final, NamedTuple
 
 from headgate.telemetry.database_file import used_bytes
@@ -14,6 +14,17 @@ _MAX_KNOWN: Final = 20_000  # streams whose ids are remembered
 
 Line = tuple[str, str, int, str]
 """ARN of the log group (without `:*`), stream, milliseconds since the epoch, message."""
+
+
+def _insert(rows: int) -> str:
+    """The statement for so many events of one stream: first id, group, stream, now; of each its time and message."""
+    values = (f"(?1 + {row}, ?2, ?3, ?{2 * row + 5}, ?4, ?{2 * row + 6})" for row in range(rows))
+    return "INSERT INTO event VALUES " + ", ".join(values)
+
+
+# Many rows a statement: it runs without the interpreter's lock, which would be taken and given back for each else.
+_BLOCK: Final = 32
+_INSERTS: Final = tuple(_insert(rows) for rows in range(_BLOCK + 1))
 
 
 class Event(NamedTuple):
@@ -87,11 +98,11 @@ class EventWriter:
         first_id = self._next_id
         self._next_id += len(events)
         group_id, stream_id = stream
+        for at in range(0, len(events), _BLOCK):
+            block = events[at : at + _BLOCK]
+            shared = (first_id + at, group_id, stream_id, now_ms)
+            self._connection.execute(_INSERTS[len(block)], (*shared, *chain.from_iterable(block)))
         times, messages = zip(*events, strict=True)
-        self._connection.executemany(
-            "INSERT INTO event VALUES (?, ?, ?, ?, ?, ?)",
-            zip(count(first_id), repeat(group_id), repeat(stream_id), times, repeat(now_ms), messages),
-        )
         earliest, latest = min(times), max(times)
         self._connection.execute(
             "UPDATE log_stream SET first_ms = min(coalesce(first_ms, ?1), ?1), "

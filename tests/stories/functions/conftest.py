@@ -15,7 +15,7 @@ from typing import Any, Final, TypeVar
 import pytest
 import uvloop
 
-from headgate.functions.isolation import Account, Isolation, probe
+from headgate.functions.isolation import Account, Isolation, IsolationError, probe
 from headgate.functions.response_stream import ResponseStream
 from headgate.functions.runtime import FunctionRuntime, RuntimeLimits
 from headgate.functions.sandbox import Sandbox
@@ -160,9 +160,16 @@ def sandboxed(*, network: bool = True) -> Isolation:
     found = shutil.which("bwrap")
     if found is None:
         pytest.skip("bubblewrap is not installed")
-    isolation = Isolation(Sandbox(bwrap=found, network=network), nobody())
-    if why_not := probe(isolation):
-        pytest.skip(why_not)
+    try:
+        return probe(Isolation(Sandbox(bwrap=found, network=network), nobody()))
+    except IsolationError as why_not:
+        pytest.skip(str(why_not))
+
+
+def with_own_temporaries(isolation: Isolation) -> Isolation:
+    """The same; skips the test where environments cannot mount a /tmp of their own."""
+    if isolation.sandbox is None or not isolation.sandbox.own_temporary:
+        pytest.skip("the kernel does not allow mounts here")
     return isolation
 
 

@@ -20,7 +20,7 @@ from msgspec.structs import replace
 
 from headgate.functions.isolation import Isolation, closed_to_others
 
-from .conftest import children_of, nobody, sandboxed
+from .conftest import children_of, nobody, sandboxed, with_own_temporaries
 from .hostile import ATTEMPTS, BWRAP, HANDLER, IMPORTS, OWN_USER, SERVER_USER
 
 Fixture = Any
@@ -84,6 +84,8 @@ def test_an_attempt_is_stopped_by_what_the_table_says_and_costs_nobody_else(
 ) -> None:
     attempt = ATTEMPTS[name]
     isolation = _isolation(column, network=attempt.network)
+    if attempt.beside:
+        isolation = with_own_temporaries(isolation)
     data, kept = place / "data", place / "kept"
     for folder in (data, kept):
         folder.mkdir(mode=0o700)
@@ -116,11 +118,17 @@ def test_an_attempt_is_stopped_by_what_the_table_says_and_costs_nobody_else(
                 }
                 hostile = at.function(code, environment={"WITNESS": str(witness.pid)}, **attempt.fields)
                 hostile = replace(hostile, key="hostile")
+                if attempt.beside:
+                    beside = asyncio.ensure_future(at.answer(hostile, told | {"beside": True}))
+                    held, _ = await asyncio.get_running_loop().sock_accept(listener)
 
                 outcome = await at.invoke(hostile, told)
 
                 evidence = attempt.evidence if isinstance(attempt.evidence, str) else attempt.evidence[column]
                 assert evidence in outcome.payload.decode(), outcome
+                if attempt.beside:
+                    held.close()
+                    assert await beside == "it did: [['its own', 'more'], 'kept']"
                 # A function that had a process before, and one that needs its first now.
                 assert await at.answer(neighbour, 2) == [2, first[1]]
                 assert await at.answer(at.function("def handler(event, context): return event"), 3) == 3

@@ -11,6 +11,7 @@ import pytest
 from headgate.control.function_service import FunctionService
 from headgate.dataplane.ports import FunctionMissing
 from headgate.functions.directory import FunctionDirectory, PublishedFunction
+from headgate.functions.response_stream import ResponseStream
 from headgate.model.arn import FunctionRef
 from headgate.model.function import FunctionVersion
 from headgate.model.invocation import FunctionSpec, Invocation, Outcome
@@ -25,7 +26,9 @@ class _Runtime:
     def __init__(self) -> None:
         self.retired: list[str] = []
 
-    async def invoke(self, spec: FunctionSpec, invocation: Invocation, timeout_s: float | None = None) -> Outcome:
+    async def invoke(
+        self, spec: FunctionSpec, invocation: Invocation, timeout_s: float | None, stream: ResponseStream | None
+    ) -> Outcome:
         return Outcome(payload=(spec.code_dir / "handler.py").read_bytes())
 
     def retire(self, key: str) -> None:

@@ -3,13 +3,25 @@ from typing import Any
 import orjson
 import pytest
 
-from headgate.dataplane.proxy_event import proxy_event
-from headgate.dataplane.request import Request, forwarding
+from headgate.dataplane.proxy_event import ProxyEvent
+from headgate.dataplane.request import Request
 from unit.dataplane.builders import a_call, a_request, a_variant
 
 
 def _event(request: Request) -> dict[str, Any]:
-    event: dict[str, Any] = orjson.loads(proxy_event(request, forwarding(request.call)))
+    stage, variant, method = request.stage, request.variant, request.method
+    made = ProxyEvent(
+        account_id=stage.account_id,
+        api_id=stage.api_id,
+        stage_name=stage.name,
+        deployment_id=variant.deployment_id,
+        is_canary=variant.is_canary,
+        variables=variant.variables,
+        resource_id=method.resource_id,
+        resource_path=method.resource_path,
+        operation_name=method.operation_name,
+    )
+    event: dict[str, Any] = orjson.loads(made.of(request))
     return event
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from headgate.functions.isolation import Account, Isolation, IsolationError, choose, closed_to_others, leave, workplace
+from headgate.functions.sandbox import shown_in_temporary
 
 _SELF = str(os.geteuid())
 
@@ -42,13 +43,49 @@ def test_bwrap_is_not_replaced_by_less() -> None:
 def test_a_bubblewrap_that_does_not_work_is_named_with_its_own_words(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    program = tmp_path / "bwrap"
-    program.write_text("#!/bin/sh\necho 'bwrap: No permissions to create new namespace' >&2\nexit 1\n")
-    program.chmod(0o755)
-    monkeypatch.setenv("PATH", str(tmp_path))
+    _bubblewrap("echo 'bwrap: No permissions to create new namespace' >&2; exit 1", tmp_path, monkeypatch)
 
     with pytest.raises(IsolationError, match="does not work here: bwrap: No permissions to create new namespace;"):
         choose(sandbox="bwrap", network="host", user=_SELF, data=Path("/nowhere"))
+
+
+@pytest.mark.parametrize(
+    ("says", "own", "logged"),
+    [
+        pytest.param("", True, [], id="it can"),
+        pytest.param(
+            "it is full",
+            False,
+            ["execution environments of one function version share a /tmp: it is full; see docs/isolation.md"],
+            id="it cannot",
+        ),
+    ],
+)
+def test_whether_an_environment_can_mount_a_tmp_of_its_own_is_what_the_trial_says(
+    says: str,
+    own: bool,
+    logged: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    if shown_in_temporary():
+        pytest.skip("Headgate is below /tmp itself")
+    _bubblewrap(f"echo '{says}'", tmp_path, monkeypatch)
+
+    isolation = choose(sandbox="auto", network="host", user=_SELF, data=tmp_path)
+
+    assert isolation.sandbox is not None
+    assert isolation.sandbox.own_temporary is own
+    assert [record.getMessage() for record in caplog.records] == logged
+
+
+def _bubblewrap(script: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have this stand for bubblewrap."""
+    program = folder / "bwrap"
+    program.write_text(f"#!/bin/sh\n{script}\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(folder))
 
 
 @pytest.mark.parametrize("sandbox", ["auto", "none"])

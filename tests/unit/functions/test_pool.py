@@ -6,7 +6,7 @@ from math import inf
 import pytest
 
 from headgate.functions.errors import Throttled
-from headgate.functions.pool import GROW_AFTER_S, Pool
+from headgate.functions.pool import GROW_AFTER_S, GROW_ANYWAY_S, Pool
 
 
 @dataclass
@@ -174,3 +174,10 @@ def test_a_caller_gives_up_on_a_call_that_waits_for_the_first_start_too() -> Non
     pool.started()
 
     assert (pool.take_expired(99.0), [call.name for call in pool.take_given_up(2.0)]) == ([], ["a"])
+
+
+def test_where_more_patience_is_asked_for_a_short_wait_starts_none() -> None:
+    pool = a_pool(busy=2)
+    pool.place(ACall("a", queued_at=0.0))
+
+    assert [pool.to_start(now, 10, GROW_ANYWAY_S) for now in (GROW_AFTER_S, GROW_ANYWAY_S)] == [0, 1]

@@ -7,7 +7,7 @@ import orjson
 
 from headgate.dataplane.ports import BackendTimeout, FunctionMissing, FunctionThrottled, Ports
 from headgate.dataplane.proxy_answer import proxy_answer
-from headgate.dataplane.proxy_event import proxy_event
+from headgate.dataplane.proxy_event import ProxyEvent
 from headgate.dataplane.refusal import BadProxyAnswer, ConfigurationError, IntegrationTimeout
 from headgate.dataplane.request import Request
 from headgate.dataplane.snapshot import Reply
@@ -46,9 +46,12 @@ class SourceArns:
 
 
 class AwsProxy:
-    def __init__(self, function: FunctionRef, sources: SourceArns, *, timeout_s: float, version: str = "") -> None:
+    def __init__(
+        self, function: FunctionRef, sources: SourceArns, event: ProxyEvent, *, timeout_s: float, version: str = ""
+    ) -> None:
         """`version` is the one that a canary's pin names for this side; "" leaves it to the reference."""
         self._function = function
+        self._event = event
         self._version = version
         self._sources = sources
         self._timeout_s = timeout_s
@@ -57,7 +60,7 @@ class AwsProxy:
         if not ports.functions.permits(self._function, self._sources.of(request.call.method)):
             raise ConfigurationError(f"Invalid permissions on Lambda function {self._function.arn}")
         forwarded = request.forwarded
-        event = proxy_event(request, forwarded)
+        event = self._event.of(request)
         watch = request.watch
         if watch is not None:
             head = self._head(request, forwarded.trace_id)

@@ -13,10 +13,14 @@ _PR_SET_DUMPABLE = 4
 _PR_SET_CHILD_SUBREAPER = 36
 _PR_SET_NO_NEW_PRIVS = 38
 _CLONE_NEWUSER = 0x10000000
+_CLONE_NEWNS = 0x00020000
+_MS_NOSUID = 2
+_MS_NODEV = 4
 _CAPABILITY_VERSION = 0x20080522  # _LINUX_CAPABILITY_VERSION_3, whose sets have 64 bits
 
 _OPEN_FILES = 1024  # Lambda's own limit
 _MIB = 1024 * 1024
+_BYTES_A_FILE = 4096  # of a /tmp, so that empty files are bounded too: each takes memory of the kernel's
 
 # Thread stacks count whole towards RLIMIT_DATA though they are hardly touched: 8 MiB each by glibc's default, so that
 # sixteen threads would use up the smallest function. Python's threads get less, and the limit allows for some more.
@@ -37,16 +41,26 @@ def become_user(user: int, group: int, *, hidden: bool) -> None:
     os.setresgid(group, group, group)
     os.setresuid(user, user, user)
     if _libc.unshare(_CLONE_NEWUSER) == 0:
-        _prctl(_PR_SET_DUMPABLE, 1)  # else the files below are root's
-        for name, line in (
-            ("setgroups", "deny"),
-            ("uid_map", f"{user} {user} 1"),
-            ("gid_map", f"{group} {group} 1"),
-        ):
-            with open(f"/proc/self/{name}", "w") as file:
-                file.write(line)
+        _stay(user, group)
     _drop_capabilities()
     _prctl(_PR_SET_DUMPABLE, 0 if hidden else 1)
+
+
+def mount_temporary(folder: str, size_mb: int) -> None:
+    """Have an empty folder in memory, of this size, that only this process and its children see. Undoes `die_with`.
+
+    Raises OSError where the kernel does not allow it. The process is of no use then: it may be nobody. It is a
+    process without capabilities and has none afterwards: the user namespace that it gets for this also keeps others
+    of its user from looking into it by /proc.
+    """
+    user, group = os.getuid(), os.getgid()
+    size_bytes = size_mb * _MIB
+    options = f"mode=1777,size={size_bytes},nr_inodes={size_bytes // _BYTES_A_FILE}"
+    _check(_libc.unshare(_CLONE_NEWUSER | _CLONE_NEWNS), "unshare")
+    _stay(user, group)
+    flags = ctypes.c_ulong(_MS_NOSUID | _MS_NODEV)
+    _check(_libc.mount(b"tmpfs", folder.encode(), b"tmpfs", flags, options.encode()), "mount")
+    _drop_capabilities()
 
 
 def limit_resources(memory_mb: int, max_processes: int, max_file_bytes: int) -> None:
@@ -95,6 +109,15 @@ def adopt_orphans() -> None:
     _prctl(_PR_SET_CHILD_SUBREAPER, 1)
 
 
+def _stay(user: int, group: int) -> None:
+    """Be the same user in the user namespace that this process has just made."""
+    _prctl(_PR_SET_DUMPABLE, 1)  # else the files below are root's
+    for name, line in (("setgroups", "deny"), ("uid_map", f"{user} {user} 1"), ("gid_map", f"{group} {group} 1")):
+        fd = os.open(f"/proc/self/{name}", os.O_WRONLY)
+        os.write(fd, line.encode())
+        os.close(fd)
+
+
 def _lower(kind: int, limit: int) -> None:
     hard = resource.getrlimit(kind)[1]
     limit = limit if hard == resource.RLIM_INFINITY else min(limit, hard)
@@ -104,8 +127,7 @@ def _lower(kind: int, limit: int) -> None:
 def _drop_capabilities() -> None:
     header = (ctypes.c_uint32 * 2)(_CAPABILITY_VERSION, 0)
     nothing = (ctypes.c_uint32 * 6)()
-    if _libc.capset(header, nothing) != 0:
-        raise OSError(ctypes.get_errno(), "capset")
+    _check(_libc.capset(header, nothing), "capset")
 
 
 def _data_bytes_now() -> int:
@@ -117,5 +139,9 @@ def _data_bytes_now() -> int:
 
 
 def _prctl(option: int, value: int) -> None:
-    if _libc.prctl(option, ctypes.c_ulong(value), 0, 0, 0) != 0:
-        raise OSError(ctypes.get_errno(), "prctl")
+    _check(_libc.prctl(option, ctypes.c_ulong(value), 0, 0, 0), "prctl")
+
+
+def _check(result: int, call: str) -> None:
+    if result != 0:
+        raise OSError(ctypes.get_errno(), f"{call}: {os.strerror(ctypes.get_errno())}")

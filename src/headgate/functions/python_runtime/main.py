@@ -15,7 +15,7 @@ that lose their parents (PR_SET_CHILD_SUBREAPER), so a process that left its ses
 from __future__ import annotations
 
 # Importing pathlib would take a tenth of the time to start:
-# ruff: noqa: PTH102, PTH103, PTH106, PTH108, PTH115, PTH123, PTH208
+# ruff: noqa: PTH102, PTH103, PTH106, PTH108, PTH115, PTH119, PTH123, PTH208
 import _socket
 import array
 import contextlib
@@ -71,7 +71,8 @@ def _become_the_function(settings: dict[str, Any]) -> None:
     os.environ.clear()
     os.environ.update(settings["variables"])
     time.tzset()
-    os.makedirs(settings["variables"]["TMPDIR"], 0o700, exist_ok=True)
+    if not settings["temporary_mb"]:
+        os.makedirs(settings["variables"]["TMPDIR"], 0o700, exist_ok=True)
     os.chdir(settings["code_dir"])
     # The server's packages come last: boto3 can be imported where the function brings none.
     sys.path[:] = [settings["code_dir"], *settings["layer_paths"], *sys.path, *settings["site_packages"]]
@@ -89,7 +90,7 @@ def _import(control_fd: int, settings: dict[str, Any]) -> tuple[Handler, list[An
     loops = event_loops.idle_loops() if opened else []  # looked for where there can be one: it takes milliseconds
     renewed = {str(fd) for loop in loops for fd in event_loops.descriptors_of(loop)}
     opened = {(fd, target) for fd, target in opened if fd not in renewed}
-    left = _left_by_the_import(opened, settings["variables"]["TMPDIR"], settings["folder"])
+    left = _left_by_the_import(opened, settings)
     if left:
         serving.write(control_fd, frames.frame(frames.UNFORKABLE, left.encode()))
         os._exit(0)
@@ -114,15 +115,17 @@ def import_handler(report_fd: int, name: str) -> Handler:
     return handler
 
 
-def _left_by_the_import(opened: set[tuple[str, str]], temporary: str, folder: str) -> str:
+def _left_by_the_import(opened: set[tuple[str, str]], settings: dict[str, Any]) -> str:
     """What the import left that a fork would not carry over, or would share; "" when there is nothing."""
     if len(os.listdir("/proc/self/task")) > 1:
         return "threads"
     if opened:
         return "open descriptors: " + ", ".join(sorted(target for _, target in opened))
-    if os.listdir(temporary) or len(os.listdir(folder)) > 1:
-        return "files in its temporary folder"
-    return ""
+    found = os.listdir(settings["folder"])
+    if not settings["temporary_mb"]:
+        temporary = settings["variables"]["TMPDIR"]
+        found = [*os.listdir(temporary), *(name for name in found if name != os.path.basename(temporary))]
+    return "files in its temporary folder" if found else ""
 
 
 def _descriptors() -> set[tuple[str, str]]:
@@ -192,7 +195,8 @@ class _Parent:
         return bool(data)
 
     def _fork(self, asked: dict[str, Any], socket_fd: int, output_fd: int) -> None:
-        os.mkdir(asked["folder"], 0o700)
+        if asked["folder"]:
+            os.mkdir(asked["folder"], 0o700)
         pid = os.fork()
         if pid == 0:
             try:
@@ -210,7 +214,6 @@ class _Parent:
     def _live(self, asked: dict[str, Any], socket_fd: int, output_fd: int) -> NoReturn:
         """Be the environment: in the child, after the fork."""
         os.setsid()
-        confinement.die_with(self._pid)
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         for fd in (self._control.detach(), self._wake_read, self._wake_write):
@@ -219,11 +222,11 @@ class _Parent:
         os.dup2(output_fd, 2)
         os.close(output_fd)
         os.environ["AWS_LAMBDA_LOG_STREAM_NAME"] = asked["stream"]
-        for name in ("TMPDIR", "TEMP", "TMP"):
-            os.environ[name] = asked["folder"]
-        tempfile = sys.modules.get("tempfile")
-        if tempfile is not None:
-            vars(tempfile)["tempdir"] = None  # it may hold the parent's
+        if asked["folder"]:
+            _use_temporary(asked["folder"])
+        else:
+            _mount_temporary(self._settings["folder"], self._settings["temporary_mb"])
+        confinement.die_with(self._pid)  # after the mount, which undoes it
         if self._settings["program"]:
             program.become(self._settings["program"], socket_fd)
         for loop in self._loops:
@@ -233,7 +236,7 @@ class _Parent:
         serving.serve(socket_fd, handler)
 
     def _reap(self) -> None:
-        """Report the environments that ended. What the last of them left behind ends too."""
+        """Report the environments that ended. What they left behind ends too, at the latest with the last of them."""
         while True:
             try:
                 ended = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
@@ -252,6 +255,21 @@ class _Parent:
                 _remove(folder)
         if not self._environments:
             self._end_all()
+        elif self._settings["temporary_mb"]:
+            self._end_left_behind()
+
+    def _end_left_behind(self) -> None:
+        """Kill orphans of environments that have ended, each of which keeps the /tmp of its own in memory.
+
+        Those are the ones that share the mounts of no living environment, which nobody can join from outside. One that
+        has made itself other mounts, or hides which it has, is taken for one of those.
+        """
+        orphans = [pid for pid in _children() if pid not in self._environments]
+        if orphans:
+            living = {_mounts_of(pid) for pid in self._environments} - {""}
+            for pid in orphans:
+                if _mounts_of(pid) not in living:
+                    os.kill(pid, signal.SIGKILL)  # its own orphans come here when it is reaped
 
     def _end_all(self) -> None:
         """Kill all descendants, those that they leave to this process too, and wait until there are none."""
@@ -271,10 +289,36 @@ class _Parent:
             self._control.sendmsg([message], passed)  # it blocks, and is too short to be sent in part
 
 
+def _use_temporary(folder: str) -> None:
+    """Have programs and `tempfile` use this folder of those that environments have in one place."""
+    for name in ("TMPDIR", "TEMP", "TMP"):
+        os.environ[name] = folder
+    tempfile = sys.modules.get("tempfile")
+    if tempfile is not None:
+        vars(tempfile)["tempdir"] = None  # it may hold the parent's
+
+
+def _mount_temporary(folder: str, size_mb: int) -> None:
+    """Have an own /tmp. The server has tried that it can be; where it cannot now, the log says so and this ends."""
+    try:
+        confinement.mount_temporary(folder, size_mb)
+    except OSError as error:
+        print(f"The environment has no {folder} of its own: {error.strerror}", file=sys.stderr, flush=True)
+        os._exit(1)
+
+
 def _children() -> list[int]:
     pid = os.getpid()
     with open(f"/proc/{pid}/task/{pid}/children") as children:
         return [int(child) for child in children.read().split()]
+
+
+def _mounts_of(pid: int) -> str:
+    """The mount namespace of a process; "" when it has ended or hides that."""
+    try:
+        return os.readlink(f"/proc/{pid}/ns/mnt")
+    except OSError:
+        return ""
 
 
 def _remove(folder: str) -> None:
