@@ -9,6 +9,7 @@ from typing import Final
 
 from headgate.model.observation import SessionMemories, SessionMemory
 
+# Of no schema version: a file of before gets the table, and an older Headgate leaves it alone.
 SCHEMA: Final = (
     "CREATE TABLE IF NOT EXISTS session_memory (api TEXT, stage TEXT, sticky TEXT, at INTEGER, seen BLOB, failed BLOB, "
     "PRIMARY KEY (api, stage, sticky)) WITHOUT ROWID"
