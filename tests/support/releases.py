@@ -19,7 +19,7 @@ from support.apis import Api
 from support.server import RunningServer, command
 
 SENDERS: Final = 4
-_PAUSE_S: Final = 0.01  # of a sender between two requests
+_PAUSE_S: Final = 0.02  # of a sender between two requests
 _WAIT_S: Final = 120
 _LOOK_S: Final = 0.05  # between two looks at a page
 OVER: Final = ("promoted", "rolled-back")
@@ -51,6 +51,7 @@ class Versions:
 def serving_versions() -> Iterator[Versions]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        wbufsize = -1  # an answer in one piece: its body would else wait 40 ms for the other side's ACK of its head
 
         def do_GET(self) -> None:
             version = self.path.split("/")[1]
