@@ -21,6 +21,7 @@ _log = logging.getLogger("headgate.metrics")
 
 DATABASE: Final = "metrics.db"
 EXPIRE_EVERY_S: Final = 600
+_BEHIND_S: Final = 0.005
 
 T = TypeVar("T")
 Taken = Callable[[int], list[Sample]]
@@ -95,8 +96,7 @@ class MetricStore:
 
     async def _flush_on(self) -> None:
         while True:
-            now = self._clock()
-            await asyncio.sleep(1 - now % 1)  # on the second, so that points carry the second that they are of
+            await asyncio.sleep(until_next_flush(self._clock()))
             if self._writing is None or self._writing.done():
                 await self.flush()
 
@@ -123,6 +123,14 @@ class MetricStore:
             # A full disk must not end the flushing: what comes once there is room again is kept.
             self.lost += len(samples)
             _log.warning("%d points of metrics are lost: %s", len(samples), error)
+
+
+def until_next_flush(now: float) -> float:
+    """Seconds until just behind the next whole second, so that points carry the second that they are of.
+
+    A timer may fire a moment early. A flush just before the second would name the next one's points after it.
+    """
+    return 1 - now % 1 + _BEHIND_S
 
 
 def _opened(path: Path, now: float) -> MetricDatabase:

@@ -4,9 +4,11 @@ import asyncio
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from headgate.model.metric import MetricKey, Sample, point_of
 from headgate.model.observation import SessionMemories, SessionMemory
-from headgate.store.metric_store import MetricStore, Taken
+from headgate.store.metric_store import MetricStore, Taken, until_next_flush
 
 _KEY = MetricKey(account_id="0" * 12, region="us-east-1", namespace="Test", name="Count")
 _NOW = 1_795_262_400.5
@@ -52,6 +54,13 @@ def test_counters_are_flushed_without_a_question(tmp_path: Path) -> None:
         await store.close()
 
     asyncio.run(run())
+
+
+@pytest.mark.parametrize("now", [_NOW, 1_795_262_400.0, 1_795_262_400.999])
+def test_a_timer_that_fires_a_little_early_flushes_no_second_before_its_end(now: float) -> None:
+    flushed_at = now + until_next_flush(now) - 0.002
+
+    assert int(flushed_at) == int(now) + 1
 
 
 def test_an_asker_that_goes_away_takes_no_point_along(tmp_path: Path) -> None:
