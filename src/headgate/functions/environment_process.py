@@ -256,7 +256,7 @@ class EnvironmentProcess:
             self._happens(Event.GARBLED)
             return
         self.peak_memory_mb = peak_kib // 1024
-        self._output_may_wait = has_output
+        self._output_may_wait = bool(has_output)
         self._answer = Outcome(payload=payload[frames.ANSWER_HEAD.size :], error=error)
         self._happens(Event.ANSWERED)
 
