@@ -13,6 +13,7 @@ from typing import Final
 import uvloop
 
 from bench import peers
+from bench.dev import saves
 from bench.function_runtime import NoLogs, a_spec
 from bench.load import Load, missing_tools, resident_mib, wait_for, wrk
 from bench.report import OUT, ROUNDS, Report, beside_bare, median
@@ -149,6 +150,7 @@ def main() -> int:
         print("wrk is not installed: apt-get install wrk, for the figures under load")
     else:
         calls(report, seconds)
+        saves(report)
         many_known(report, 1)
         beside_peers(report, seconds)
     OUT.mkdir(exist_ok=True)
