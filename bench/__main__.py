@@ -10,7 +10,7 @@ from typing import Final
 
 from bench import metrics
 from bench.load import BACKEND_PORT, PROXY, STATIC, Load, missing_tools, nginx, processor_s, resident_mib, wrk
-from bench.report import BUDGET_BARE_PER_S, LOAD_CORE, OUT, ROUNDS, SERVER_CORE, Report, median, yardstick
+from bench.report import LOAD_CORE, OUT, ROUNDS, SERVER_CORE, Report, beside_bare, median
 from bench.target import headgate
 
 
@@ -78,19 +78,12 @@ def observed_proxy(report: Report, seconds: int) -> None:
         )
 
 
-def lambda_proxy(report: Report, seconds: int, bare: Load) -> None:
+def lambda_proxy(report: Report, seconds: int) -> None:
     """Server, function and load on the same two cores."""
     with headgate() as target:
         url = target.lambda_proxy("orders")
         wrk(url, connections=32, seconds=2)
-        for connections in (1, 32):
-            runs = [wrk(url, connections=connections, seconds=seconds) for _ in range(ROUNDS)]
-            load = median(runs)
-            wanted = ">= 10,000/s" if connections == 32 else ""
-            reached = load.failed == 0 and (connections == 1 or load.per_s >= 10_000)
-            report.add(f"AWS_PROXY, {connections} connections, two cores", str(load), wanted, reached=reached)
-        ratio, wanted_ratio = load.per_s / bare.per_s, 10_000 / BUDGET_BARE_PER_S
-        report.add("AWS_PROXY / bare answer", f"{ratio:.3f}", f">= {wanted_ratio:.3f}", reached=ratio >= wanted_ratio)
+        beside_bare(report, "AWS_PROXY", url, seconds, 10_000)
 
 
 def starts(report: Report) -> None:
@@ -127,8 +120,7 @@ def main() -> int:
     if "wrk" in missing:
         print("wrk is not installed: apt-get install wrk, for the figures under load")
     else:
-        bare = yardstick(report, seconds)
-        lambda_proxy(report, seconds, bare)
+        lambda_proxy(report, seconds)
         if missing:
             print(f"{', '.join(missing)} not installed: apt-get install nginx-light util-linux, for the comparison")
         else:

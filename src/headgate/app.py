@@ -39,8 +39,9 @@ from headgate.telemetry.log_tail import LogTail
 from headgate.wiring.functions import LEFT_CALLS_S, FunctionPart
 from headgate.wiring.listening import ControlListener, bind, url_of
 from headgate.wiring.ports import GatewayPorts
+from headgate.wiring.releases import open_releases
 from headgate.wiring.services import dispatcher
-from headgate.wiring.state import State, choose_isolation, open_releases
+from headgate.wiring.state import State, choose_isolation
 from headgate.wiring.telemetry import TelemetryPart
 
 _log = logging.getLogger("headgate")

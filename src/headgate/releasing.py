@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -17,6 +17,9 @@ from headgate.client.releases import ReleaseFailed
 from headgate.model.release import Percentage
 from headgate.release import simulation
 from headgate.release.controller import LEASE_S, Controller
+from headgate.release.drivers.calls import Clients
+from headgate.release.drivers.stage_calls import find_api
+from headgate.release.events import SELF, Started
 from headgate.release.file import FileError, read_release
 from headgate.release.holder import has_ended, this_process
 from headgate.release.journal import Entry, Lease, LeaseLost
@@ -46,7 +49,7 @@ class Releases:
             self._store = ReleaseStore(state, has_ended=has_ended)
         except StateFileError as error:
             raise ReleaseFailed(str(error)) from error
-        self._service = ReleaseService(self._store)
+        self._service = ReleaseService(self._store, find_api=partial(_find_api, own_url))
         self._own_url = own_url
         self._lease_s = lease_s
 
@@ -215,6 +218,12 @@ def _request(document: Mapping[str, Any], artefacts: Mapping[str, bytes]) -> Sta
         account_id=document.get("accountId", ""),
         artefacts=artefacts,
     )
+
+
+def _find_api(own_url: str, started: Started, region: str, api: str) -> str:
+    endpoint_url = own_url if started.endpoint_url == SELF else started.endpoint_url
+    with closing(Clients(region, endpoint_url, started.account_id)) as clients:
+        return find_api(clients.apigateway, api)
 
 
 @contextmanager

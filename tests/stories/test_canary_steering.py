@@ -3,12 +3,13 @@
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, Final
 
 import pytest
 
 from support.apis import Api
-from support.server import RunningServer, fetch, running
+from support.server import RunningServer, closing, data_options, fetch, launch, running
 
 _CALLERS: Final = 120
 
@@ -124,6 +125,27 @@ def test_sessions_are_counted_once_over_a_ramp(server: RunningServer) -> None:
     assert len(failed[0]) - 2 <= first["canary"]["sessions"]["active"] <= 2 * len(failed[0])
     shown = {"count", "failed", "active", "firstFailed", "latencyMs"}
     assert set(first["looks"][0]["base"]["sessions"]) == shown
+
+
+def test_a_session_that_failed_before_a_crash_is_not_counted_again_after_it(tmp_path: Path) -> None:
+    with closing(launch(*data_options(tmp_path / "data"))) as first:
+        api = _blue_and_green(first, "restarted", green_status=500)
+        api.patch_stage("prod", ("replace", "/canarySettings/stickyHeader", "x-user"))
+        _weigh(api, 50)
+        before = {caller for caller in range(_CALLERS) if "green" in _ask(api, **{"X-User": str(caller)})}
+        counted = _intervals(api)[-1]  # with it all that was counted is written
+        first.kill()
+
+    with closing(launch(*data_options(tmp_path / "data"))) as second:
+        api.server = second
+        after = {caller for caller in range(2 * _CALLERS) if "green" in _ask(api, **{"X-User": str(caller)})}
+        again = _intervals(api)[-1]
+
+    assert before < after
+    assert counted["canary"]["sessions"]["failed"] == pytest.approx(len(before), abs=2)
+    assert again["canary"]["sessions"]["failed"] == pytest.approx(len(after - before), abs=2)
+    assert again["canary"]["sessions"]["count"] == 32_768 - counted["canary"]["sessions"]["failed"]
+    assert again["base"]["sessions"]["latencyMs"]["count"] == pytest.approx(_CALLERS - len(after - before), abs=3)
 
 
 def test_without_a_sticky_header_there_are_no_sessions(server: RunningServer) -> None:

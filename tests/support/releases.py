@@ -1,25 +1,27 @@
 """What stories of releases share: an API whose versions behave as asked, traffic that never stops, release files."""
 
 import http.client
-import json
 import random
 import textwrap
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, Self
 from urllib.parse import urlsplit
 
+from headgate import releasing
+from headgate.client.releases import ServerReleases
 from support.apis import Api
 from support.http_servers import QuietHandler, serving
 from support.server import RunningServer, command
 
 SENDERS: Final = 4
-_PAUSE_S: Final = 0.01  # of a sender between two requests
+_PAUSE_S: Final = 0.02  # of a sender between two requests
 _WAIT_S: Final = 120
+_LOOK_S: Final = 0.05  # between two looks at a page
 OVER: Final = ("promoted", "rolled-back")
 
 
@@ -68,20 +70,24 @@ class Traffic:
         self._address = (parts.hostname or "", parts.port or 80)
         self._path = parts.path
         self._stopping = threading.Event()
-        self._lock = threading.Lock()
+        self._news = threading.Condition()
         self.seen: Counter[tuple[int, str]] = Counter()
         self.broken: list[str] = []  # requests that got no answer at all
         self._threads = [threading.Thread(target=self._send) for _ in range(SENDERS)]
 
-    @property
-    def total(self) -> int:
-        with self._lock:
-            return self.seen.total()
-
     def of(self, version: str) -> int:
         """How many requests a version answered."""
-        with self._lock:
-            return sum(count for (_, body), count in self.seen.items() if body == version)
+        with self._news:
+            return self._of(version)
+
+    def until_more(self, count: int, version: str | None = None) -> None:
+        """Until so many more requests have been answered, by a version or by any."""
+        with self._news:
+            wanted = self._of(version) + count
+            assert self._news.wait_for(lambda: self._of(version) >= wanted, _WAIT_S), f"{self.seen}, {self.broken}"
+
+    def _of(self, version: str | None) -> int:
+        return sum(count for (_, body), count in self.seen.items() if version in {None, body})
 
     def __enter__(self) -> Self:
         for thread in self._threads:
@@ -102,11 +108,12 @@ class Traffic:
                 seen = response.status, response.read().decode()
             except OSError as error:
                 connection.close()
-                with self._lock:
+                with self._news:
                     self.broken.append(repr(error))
                 continue
-            with self._lock:
+            with self._news:
                 self.seen[seen] += 1
+                self._news.notify_all()
         connection.close()
 
 
@@ -129,17 +136,88 @@ def release(server: RunningServer, *arguments: str) -> Any:
     return command("release", *arguments, environment={"AWS_ENDPOINT_URL": server.url})
 
 
-def wait_for(server: RunningServer, name: str, *phases: str) -> dict[str, Any]:
-    """Until the release is in one of these phases; its report."""
-    from support.server import fetch
+def start_release(server: RunningServer, file: Path, actor: str = "ann") -> str:
+    """What `headgate release start` sends, without a process for it. Raises ReleaseFailed."""
+    text = file.read_text(encoding="utf-8")
+    document = {
+        "text": text, "fileName": str(file), "folder": str(file.parent), "region": "us-east-1", "actor": actor,
+        "accountId": "",
+    }  # fmt: skip
+    artefacts = {path: (file.parent / path).read_bytes() for path in releasing.files(text, str(file))}
+    return ServerReleases(server.url).start(document, artefacts)
 
+
+class Followed:
+    """A server's release in lock-step with the test, by the server's own pages: each row of its journal is read once.
+
+    `until` goes on behind the row that it found last, so a test says one after the other what has to happen.
+    """
+
+    def __init__(self, server: RunningServer, name: str) -> None:
+        self.name = name
+        self._pages = ServerReleases(server.url)
+        self.rows: list[dict[str, Any]] = []
+        self._at = 0  # of `rows`: what `until` has not gone by
+
+    def report(self) -> dict[str, Any]:
+        return self._pages.show(self.name)
+
+    def tell(self, verb: str, actor: str = "ann", reason: str = "") -> None:
+        """Raises ReleaseFailed where it is refused."""
+        self._pages.command(self.name, verb, actor, reason)
+
+    def retry(self) -> None:
+        self._pages.retry(self.name, "ann")
+
+    def until(self, kind: str, **fields: Any) -> dict[str, Any]:
+        """The next row of this kind with these fields."""
+        return self._until(
+            lambda row: row["event"] == kind and fields.items() <= row.items(), f"row {kind} with {fields}"
+        )
+
+    def until_phase(self, *phases: str) -> dict[str, Any]:
+        """The report, once it is in one of them."""
+        return self._until_report(lambda report: report["phase"] in phases, f"in none of {phases}")
+
+    def until_percent(self, percent: float) -> dict[str, Any]:
+        """The report, once the change has this share of the traffic."""
+        return self._until_report(lambda report: report["percent"] == percent, f"not at {percent} %")
+
+    def events(self, kind: str = "") -> list[dict[str, Any]]:
+        """All rows so far, or those of a kind."""
+        self._read()
+        return [each for each in self.rows if kind in {"", each["event"]}]
+
+    def _until(self, is_it: Callable[[dict[str, Any]], bool], what: str) -> dict[str, Any]:
+        return _waited_for(lambda: self._next(is_it), lambda: f"no {what} behind {self.rows[self._at - 1 :]}")
+
+    def _next(self, is_it: Callable[[dict[str, Any]], bool]) -> dict[str, Any] | None:
+        self._read()
+        while self._at < len(self.rows):
+            self._at += 1
+            if is_it(self.rows[self._at - 1]):
+                return self.rows[self._at - 1]
+        return None
+
+    def _read(self) -> None:
+        self.rows += self._pages.history(self.name, len(self.rows))
+
+    def _until_report(self, is_it: Callable[[dict[str, Any]], bool], otherwise: str) -> dict[str, Any]:
+        def look() -> dict[str, Any] | None:
+            report = self.report()
+            return report if is_it(report) else None
+
+        return _waited_for(look, lambda: f"{otherwise}: {self.report()}")
+
+
+def _waited_for(look: Callable[[], dict[str, Any] | None], otherwise: Callable[[], str]) -> dict[str, Any]:
     ends = time.monotonic() + _WAIT_S
     while time.monotonic() < ends:
-        answer = fetch(f"{server.url}/_headgate/releases/{name}")
-        if answer.status == 200 and answer.json["phase"] in phases:
-            return dict(answer.json)
-        time.sleep(0.1)
-    raise AssertionError(f"release {name} is not {phases} after {_WAIT_S} s: {answer.body.decode()}")
+        found = look()
+        if found is not None:
+            return found
+        time.sleep(_LOOK_S)
+    raise AssertionError(f"after {_WAIT_S} s: {otherwise()}")
 
 
 QUICK: Final = "settle: 500ms, interval: 1s, compare: [errors-5xx], negligible: 5%"  # an analysis for short bakes
@@ -163,6 +241,7 @@ class Story:
         self.api.http_proxy(self.api.root, f"{versions.url}/${{stageVariables.version}}", "GET")
         self.first_deployment = self.api.deploy("prod", variables={"version": self.old})
         self.traffic = Traffic(self.api.url("prod"))
+        self.followed = Followed(server, self.name)
 
     def file(
         self,
@@ -188,20 +267,11 @@ class Story:
 
     def start(self, **parts: str) -> None:
         """Hand it to the server."""
-        answer = release(self.server, "start", str(self.file(**parts)))
-        assert answer.returncode == 0, answer.stderr
+        start_release(self.server, self.file(**parts))
 
     def end(self) -> dict[str, Any]:
         """The report once it is over."""
-        return wait_for(self.server, self.name, *OVER)
-
-    def tell(self, verb: str, *options: str) -> Any:
-        return release(self.server, verb, self.name, *options)
-
-    def events(self, kind: str = "") -> list[dict[str, Any]]:
-        answer = release(self.server, "history", self.name, "--json")
-        events = [json.loads(line) for line in answer.stdout.splitlines()]
-        return [each for each in events if kind in {"", each["event"]}]
+        return self.followed.until_phase(*OVER)
 
     @property
     def serves(self) -> tuple[str, str, bool]:
@@ -222,9 +292,3 @@ def a_story(server: RunningServer, versions: Versions, folder: Path) -> Iterator
     with story.traffic:
         yield story
     story.check_traffic()
-
-
-def wait_until_shifted(story: Story, percent: float) -> None:
-    """Until the change has this share of the traffic."""
-    while not any(each.get("shifted") == percent for each in story.events("Did")):
-        pass

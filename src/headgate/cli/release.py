@@ -28,7 +28,7 @@ from headgate.cli.release_view import print_event, print_plan, print_simulation
 from headgate.cli.release_watch import watch_until_over
 from headgate.client.releases import ReleasesApi, ServerReleases
 
-_MOST_BYTES: Final = 50 * 1024 * 1024  # of a zip, as Lambda has it; a server hangs up on more
+_MOST_BYTES: Final = 50 * 1024 * 1024  # of a zip, as Lambda has it
 
 
 @app.command()

@@ -7,7 +7,7 @@ snapshot is gone is read to its last request.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from math import log
 
 from msgspec.structs import replace
@@ -16,7 +16,7 @@ from headgate.dataplane.sessions import SessionCounter, SessionTables, StickyHea
 from headgate.model.call import Call
 from headgate.model.histogram import OFFSET, SCALE, Buckets
 from headgate.model.metric import Point
-from headgate.model.observation import Interval, Observation, SessionObservation
+from headgate.model.observation import Interval, Observation, SessionMemories, SessionMemory, SessionObservation
 
 
 class Meter:
@@ -241,3 +241,11 @@ class Meters:
     def take_sessions(self) -> list[SessionObservation]:
         """What was counted of sessions since the last time."""
         return self._sessions.take()
+
+    def remember_sessions(self, memories: Iterable[SessionMemory]) -> None:
+        """What was known of sessions before the start; given before any stage is compiled."""
+        self._sessions.remember(memories)
+
+    def take_session_memories(self) -> SessionMemories:
+        """What is known of sessions by what `take_sessions` has given, as far as it is to be written."""
+        return self._sessions.take_memories()

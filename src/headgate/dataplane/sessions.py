@@ -23,10 +23,13 @@ second and never fail would tilt it to the side that they are on, look by look. 
 nothing. Of the first requests, likewise, the canary's slow and failed ones are hypergeometric with the sides' numbers
 of first requests as sizes.
 
-The memory is the process's: after a restart all buckets are at risk again, which shows as `at_risk` rising.
+What is known of the buckets is kept over a restart, and written as one with the counts that it goes with: were all at
+risk again, a caller that always fails would count once more, on the side where it counted before. A crash loses of the
+last second both, so nobody counts twice, and who failed in it counts at the next failure.
 """
 
 import weakref
+from collections.abc import Iterable
 from hashlib import blake2b
 from typing import Final
 
@@ -36,7 +39,13 @@ from headgate.dataplane import headers
 from headgate.model.call import Call
 from headgate.model.histogram import bucket_of
 from headgate.model.metric import Point
-from headgate.model.observation import Interval, SessionCounts, SessionObservation
+from headgate.model.observation import (
+    Interval,
+    SessionCounts,
+    SessionMemories,
+    SessionMemory,
+    SessionObservation,
+)
 
 BUCKETS: Final = 65_536
 _COOKIE: Final = "cookie:"
@@ -57,6 +66,10 @@ class StickyHeader(msgspec.Struct, frozen=True):
             return None
         return int.from_bytes(blake2b(value, digest_size=2, key=self.salt).digest(), "big")
 
+    @property
+    def text(self) -> str:
+        return b"\n".join((self.name, self.cookie, self.salt)).decode("latin-1")
+
 
 def sticky_header(setting: str, deployment_id: str) -> StickyHeader:
     """From `name` or `cookie:name`."""
@@ -74,12 +87,13 @@ def canary_buckets(percent: float) -> int:
 class SessionTable:
     """What is known of each session of one release: three bytes each."""
 
-    __slots__ = ("__weakref__", "active", "failed", "seen")
+    __slots__ = ("__weakref__", "active", "failed", "is_changed", "seen")
 
-    def __init__(self) -> None:
+    def __init__(self, seen: bytes = _NONE, failed: bytes = _NONE) -> None:
         self.active = bytearray(BUCKETS)  # since the last flush
-        self.seen = bytearray(BUCKETS)
-        self.failed = bytearray(BUCKETS)
+        self.seen = bytearray(seen)
+        self.failed = bytearray(failed)
+        self.is_changed = False  # what is to be kept, since the last flush
 
     def __repr__(self) -> str:
         return f"<SessionTable {self.seen.count(1)} seen, {self.failed.count(1)} failed>"
@@ -138,6 +152,7 @@ class SessionCounter:
                 side.active += 1
         if not table.seen[bucket]:
             table.seen[bucket] = 1
+            table.is_changed = True
             if status >= 500:
                 side.first_failed += 1
             latency = Point(1, latency_ms, latency_ms, latency_ms, {bucket_of(latency_ms): 1})
@@ -147,6 +162,7 @@ class SessionCounter:
                 side.latency.add(latency)
         if status >= 500 and not table.failed[bucket]:
             table.failed[bucket] = 1
+            table.is_changed = True
             side.failed += 1
 
     def take(self) -> SessionObservation:
@@ -167,9 +183,9 @@ class SessionTables:
 
     def __init__(self) -> None:
         self._touched: list[SessionCounter] = []
-        self._tables: weakref.WeakValueDictionary[tuple[str, str, StickyHeader], SessionTable] = (
-            weakref.WeakValueDictionary()
-        )
+        self._tables: weakref.WeakValueDictionary[tuple[str, str, str], SessionTable] = weakref.WeakValueDictionary()
+        self._remembered: dict[tuple[str, str, str], SessionMemory] = {}  # of before the start, not used yet
+        self._kept: set[tuple[str, str, str]] = set()  # what is written
         self._counters: weakref.WeakValueDictionary[tuple[str, str, int], SessionCounter] = (
             weakref.WeakValueDictionary()
         )
@@ -182,12 +198,44 @@ class SessionTables:
         key = (interval.api_id, interval.stage_name, interval.began_ms)
         counter = self._counters.get(key)
         if counter is None:
-            release = (interval.api_id, interval.stage_name, sticky)
+            release = (interval.api_id, interval.stage_name, sticky.text)
             table = self._tables.get(release)
             if table is None:
-                table = self._tables[release] = SessionTable()
+                table = self._tables[release] = self._table_of(release)
             counter = self._counters[key] = SessionCounter(self._touched, interval, table)
         return counter
+
+    def _table_of(self, release: tuple[str, str, str]) -> SessionTable:
+        memory = self._remembered.pop(release, None)
+        return SessionTable() if memory is None else SessionTable(memory.seen, memory.failed)
+
+    def remember(self, memories: Iterable[SessionMemory]) -> None:
+        """What was known before the start; given before any stage is compiled."""
+        self._remembered = {each.key: each for each in memories}
+        self._kept = set(self._remembered)
+
+    def take_memories(self) -> SessionMemories:
+        """What is to be written with the counts of `take`, called right behind it."""
+        # `valuerefs` is a list made at once: stages are compiled on another thread.
+        tables = [(ref.key, table) for ref in self._tables.valuerefs() if (table := ref()) is not None]
+        over = self._kept - {key for key, _ in tables} - self._remembered.keys()
+        changed = [(key, table) for key, table in tables if table.is_changed]
+        self._kept = (self._kept - over) | {key for key, _ in changed}
+        for _, table in changed:
+            table.is_changed = False
+        return SessionMemories(
+            changed=tuple(
+                SessionMemory(
+                    api_id=api_id,
+                    stage_name=stage_name,
+                    sticky=sticky,
+                    seen=bytes(table.seen),
+                    failed=bytes(table.failed),
+                )
+                for (api_id, stage_name, sticky), table in changed
+            ),
+            over=tuple(sorted(over)),
+        )
 
     def take(self) -> list[SessionObservation]:
         """What was counted since the last time. Runs on the event loop, as the counting does."""

@@ -51,6 +51,27 @@ class SessionObservation(Value, frozen=True):
     canary: SessionCounts
 
 
+class SessionMemory(Value, frozen=True):
+    """What is known of the sessions of one release of a stage: a byte for each, 0 or 1."""
+
+    api_id: str
+    stage_name: str
+    sticky: str  # what a caller is known by, and the release: another has other sessions
+    seen: bytes
+    failed: bytes
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        return self.api_id, self.stage_name, self.sticky
+
+
+class SessionMemories(Value, frozen=True):
+    """What is to be kept over a restart, since the last time: what changed, and the keys of what is over."""
+
+    changed: tuple[SessionMemory, ...] = ()
+    over: tuple[tuple[str, str, str], ...] = ()
+
+
 class Observation(Value, frozen=True):
     """The requests of one meter since it was last read; at least one. `resource` and `method` are "" unless both are
     counted on their own (metricsEnabled)."""

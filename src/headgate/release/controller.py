@@ -17,12 +17,13 @@ from headgate.release.acts import perform, takes_long
 from headgate.release.decide import decide
 from headgate.release.events import Began, Did, DidNot, Event, Looked, LookFailed, Undid
 from headgate.release.failures import Refused, Unavailable
+from headgate.release.fold import after, replay
 from headgate.release.gates.cancelled import Cancelled
 from headgate.release.journal import Entry, Journals, Lease, LeaseLost
 from headgate.release.outbox import Outbox
 from headgate.release.plan import is_region
 from headgate.release.report import summary
-from headgate.release.rollout import Rollout, after, replay
+from headgate.release.rollout import Rollout
 from headgate.release.seen import Seen, Target
 from headgate.release.steps import Migration
 from headgate.release.world import World
@@ -168,14 +169,16 @@ class Controller:
             case LookAt():
                 self._look_at(action)
             case Note(event=event):
-                self._append(event)
+                self._append_decided(event)
             case Wait():
                 pass
 
     def _do(self, action: Do) -> None:
         track = self._rollout.tracks[action.region]
         if not track.begun:
-            self._append(Began(at=self._clock(), region=action.region, key=action.key, title=action.title))
+            began = Began(at=self._clock(), region=action.region, key=action.key, title=action.title)
+            if not self._append_decided(began):
+                return
             track = self._rollout.tracks[action.region]
         cancelled = threading.Event()
 
@@ -255,12 +258,18 @@ class Controller:
                 )
             )
 
-    def _append(self, event: Event) -> None:
+    def _append_decided(self, event: Event) -> bool:
+        """Write what was decided, unless somebody said something since: then it is decided anew, with that."""
+        return self._append(event, self._number)
+
+    def _append(self, event: Event, decided_on: int | None = None) -> bool:
         if self._lost is not None:
             raise self._lost
         following = after(self._rollout, event)
-        self._journals.append(self._lease.name, event, self._lease, summary(following, self._clock()))
+        shown = summary(following, self._clock())
+        written = self._journals.append(self._lease.name, event, self._lease, shown, decided_on)
         self._catch_up()
+        return written is not None
 
     def _catch_up(self) -> None:
         """The rows that were written since, one's own among them: people's commands come between."""

@@ -37,7 +37,7 @@ def decide(rollout: Rollout, seen: Seen, now: float) -> list[Action]:
     leg = rollout.plan.legs[rollout.leg]
     tracks = [rollout.tracks[region] for region in leg.regions]
     if all(track.step is None for track in tracks):
-        return _next_leg(rollout, now)
+        return [Wait(until=now + PASS_S)] if rollout.paused else _next_leg(rollout, now)
     if now < rollout.leg_before_ended + leg.after:
         return [*_looks(rollout, seen, now), Wait(until=min(now + PASS_S, rollout.leg_before_ended + leg.after))]
     actions = [*_looks(rollout, seen, now)]

@@ -21,6 +21,12 @@ def variables_of_change(release: Release, before: Snapshot) -> Mapping[str, str]
     return {**before.variables, **release.change.variables}
 
 
+def versions_of_change(release: Release, track: Track) -> Mapping[str, str]:
+    """The versions that the canary's side is to run, by function:alias."""
+    changes = release.change.functions
+    return {alias_key(function, changes[function].alias): version for function, version in track.versions.items()}
+
+
 def alias_key(function: str, alias: str) -> str:
     return f"{function}:{alias}"
 
@@ -43,6 +49,8 @@ def _differences(release: Release, track: Track, before: Snapshot, target: Targe
                 if abs(stage.canary.percent - track.percent) > _CLOSE:
                     yield f"the canary gets {stage.canary.percent:g} % of the traffic, not {track.percent:g} %"
                 yield from _changed("canary variable", release.change.variables, stage.canary.overrides)
+                yield from _pins("canary's", versions_of_change(release, track), stage.canary.versions)
+                yield from _pins("stable", {}, stage.canary.base_versions)
         elif stage.canary is not None:
             yield f"there is a canary, deployment {stage.canary.deployment_id}"
     for function, change in release.change.functions.items():
@@ -74,6 +82,15 @@ def _weights(alias: AliasTarget) -> str:
     return (
         ", ".join(f"{share * 100:g} % to version {version}" for version, share in alias.weights.items()) or "no shares"
     )
+
+
+def _pins(side: str, wanted: Mapping[str, str], seen: Mapping[str, str]) -> Iterator[str]:
+    for key in sorted({*wanted, *seen}):
+        if key not in seen:
+            yield f"{key} is no longer pinned to version {wanted[key]} on the {side} side"
+        elif seen[key] != wanted.get(key):
+            instead = f", not to {wanted[key]}" if key in wanted else ""
+            yield f"{key} is pinned to version {seen[key]} on the {side} side{instead}"
 
 
 def _changed(what: str, wanted: Mapping[str, str], seen: Mapping[str, str]) -> Iterator[str]:

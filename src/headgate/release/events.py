@@ -48,6 +48,7 @@ class Started(_Event, frozen=True):
     attempt: int = 1
     endpoint_url: str = ""  # "": AWS; or SELF
     account_id: str = ""  # whose, on Headgate; "": the caller's credentials say
+    apis: Mapping[str, str] = {}  # id of the API by region, whatever is called so later; {} in journals of before
 
 
 class LegBegan(_Event, frozen=True):

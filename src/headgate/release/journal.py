@@ -46,9 +46,9 @@ class Header(Value, frozen=True):
 class Journals(Protocol):
     """All releases of one state file. Times are seconds since the epoch; every method may block for a disk."""
 
-    def create(self, name: str, started: Started, targets: Sequence[str], blobs: Sequence[bytes]) -> None:
+    def create(self, name: str, started: Started, targets: Mapping[str, str], blobs: Sequence[bytes]) -> None:
         """Begin a journal, or another attempt in one that has ended. `targets` are what no other open release may
-        move meanwhile. Raises CannotStart."""
+        move meanwhile, each with what its file calls it. Raises CannotStart."""
         ...
 
     def headers(self) -> list[Header]:
@@ -60,14 +60,21 @@ class Journals(Protocol):
         ...
 
     def append(
-        self, name: str, event: Event, lease: Lease | None = None, summary: dict[str, object] | None = None
-    ) -> int:
-        """Write one row of the lease's holder durably; its number. Raises LeaseLost."""
+        self,
+        name: str,
+        event: Event,
+        lease: Lease | None = None,
+        summary: dict[str, object] | None = None,
+        after: int | None = None,
+    ) -> int | None:
+        """Write one row of the lease's holder durably; its number. None, and nothing written, where `after` is given
+        and is not the last row's number: what was decided on that row may not hold any more. Raises LeaseLost."""
         ...
 
-    def tell(self, name: str, command: Command) -> None:
-        """Write what a person said, and open the release again where it was over, as one. Raises CannotStart where it
-        was, and another that is open moves the same."""
+    def tell(self, name: str, command: Command, after: int) -> bool:
+        """Write what a person said, and open the release again where it was over, as one; False, and nothing written,
+        where `after` is not the last row's number. Raises CannotStart where it was over, and another that is open moves
+        the same."""
         ...
 
     def close_release(self, name: str, lease: Lease, number: int) -> bool:

@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 
 from headgate.release.decide import assessment_of
+from headgate.release.events import Told
 from headgate.release.journal import Entry
 from headgate.release.plan import is_region
 from headgate.release.rollout import Phase, Rollout, Track
@@ -59,6 +60,8 @@ def shown_entry(entry: Entry) -> dict[str, Any]:
     text = built.pop("text", None)  # a started row's whole file
     if text is not None:
         built["textSha256"] = hashlib.sha256(text.encode()).hexdigest()
+    if isinstance(entry.event, Told):
+        built["about"] = built.pop("number")  # of another row
     return {"number": entry.number, "event": kind, **built}
 
 

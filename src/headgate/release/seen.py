@@ -9,8 +9,9 @@ from headgate.release.events import AliasTarget
 class CanarySeen(Value, frozen=True):
     deployment_id: str
     percent: float
-    overrides: Mapping[str, str] = {}
+    overrides: Mapping[str, str] = {}  # without those that pin functions
     versions: Mapping[str, str] = {}  # pinned on its side, by function:alias
+    base_versions: Mapping[str, str] = {}  # pinned on the stable side
 
 
 class StageSeen(Value, frozen=True):

@@ -1,7 +1,7 @@
 """What people ask of releases: start one, look at it, tell it something. The controller does the rest.
 
-It writes rows and reads them; it never acts on an API. Both the server's pages and the commands beside a state file go
-through it.
+It writes rows and reads them; of an API it asks for the id alone. Both the server's pages and the commands beside a
+state file go through it.
 """
 
 import hashlib
@@ -15,14 +15,15 @@ from msgspec.structs import replace
 
 from headgate.model.release import Release
 from headgate.model.value import Value
-from headgate.release.drift import alias_key
 from headgate.release.events import Command, Event, Started
+from headgate.release.failures import Refused, Unavailable
 from headgate.release.file import FileError, read_release
+from headgate.release.fold import after
 from headgate.release.journal import CannotStart, Entry, Journals
-from headgate.release.plan import plan_of
 from headgate.release.report import report, shown_entry, state_of
-from headgate.release.rollout import Phase, Rollout, after, begin
+from headgate.release.rollout import Phase, Rollout, begin
 from headgate.release.steps import AskApproval
+from headgate.release.targets import FindApi, as_named, regions_of, targets_of
 
 VERBS: Final = ("approve", "reject", "pause", "resume", "abort", "promote", "rollback", "abandon")
 _OF_A_REGION: Final = ("approve", "resume", "promote")
@@ -51,9 +52,12 @@ class StartRequest(Value, frozen=True, rename="camel"):
 
 
 class ReleaseService:
-    def __init__(self, journals: Journals, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, journals: Journals, clock: Callable[[], float] = time.time, find_api: FindApi = as_named
+    ) -> None:
         self._journals = journals
         self._clock = clock
+        self._find_api = find_api
         self._folds: dict[str, _Fold] = {}
         self._folding = threading.Lock()  # callers come on threads, and a row is folded once
 
@@ -92,15 +96,17 @@ class ReleaseService:
         """Write down what somebody told the release. Raises ReleaseError where it would mean nothing."""
         if verb not in VERBS:
             raise ReleaseError(f"{verb!r} is none of {', '.join(VERBS)}")
-        rollout = self.rollout(name)
-        now = self._clock()
-        _check(rollout, verb, region, actor)
-        if rollout.phase is Phase.PROMOTED:
-            self._refuse_where_a_later_one_stands(rollout)
-        try:
-            self._journals.tell(name, Command(at=now, verb=verb, actor=actor, reason=reason, region=region))
-        except CannotStart as error:
-            raise ReleaseError(str(error), 409) from error
+        told = False
+        while not told:  # what was checked must be what it is written behind, so that it is obeyed
+            rollout, number = self._rollout_at(name)
+            _check(rollout, verb, region, actor)
+            if rollout.phase is Phase.PROMOTED:
+                self._refuse_where_a_later_one_stands(rollout)
+            command = Command(at=self._clock(), verb=verb, actor=actor, reason=reason, region=region)
+            try:
+                told = self._journals.tell(name, command, number)
+            except CannotStart as error:
+                raise ReleaseError(str(error), 409) from error
 
     def all(self) -> list[dict[str, Any]]:
         """The newest first."""
@@ -125,27 +131,32 @@ class ReleaseService:
         return [shown_entry(each) for each in self._journals.entries(name, after_number)[:MAX_ENTRIES]]
 
     def open_on(self, account_id: str, targets: AbstractSet[str]) -> str | None:
-        """The release that is on its way and moves one of these; see `targets_of`."""
+        """The release that is on its way and moves one of these; see `targets`."""
         moving = (each.name for each in self._journals.headers() if each.is_open and targets & set(each.targets))
         return next((name for name in moving if self.rollout(name).started.account_id in {"", account_id}), None)
 
     def rollout(self, name: str) -> Rollout:
         """The journal's fold. Raises ReleaseError."""
+        return self._rollout_at(name)[0]
+
+    def _rollout_at(self, name: str) -> tuple[Rollout, int]:
+        """The fold, and the number of its last row."""
         with self._folding:
             fold = self._folds.setdefault(name, _Fold())
             rollout = fold.catch_up(self._journals.entries(name, fold.number))
+            number = fold.number
             if rollout is None:
                 del self._folds[name]
         if rollout is None:
             known = ", ".join(each.name for each in self._journals.headers()[:10]) or "none"
             raise ReleaseError(f"there is no release {name!r}; the latest are {known}", 404)
-        return rollout
+        return rollout, number
 
     def _refuse_where_a_later_one_stands(self, rollout: Rollout) -> None:
         """What came later would be lost with this one. Raises ReleaseError."""
-        mine = set(targets_of(rollout.release, rollout.started.region))
+        mine = targets_of(rollout.release, rollout.started)
         for each in self._journals.headers():
-            both = sorted(mine & set(each.targets))
+            both = sorted(called for target, called in mine.items() if {target, called} & set(each.targets))
             is_later = float(str(each.summary.get("startedAt", 0.0))) > rollout.started.at
             if both and is_later and each.summary.get("phase") == Phase.PROMOTED:
                 raise ReleaseError(
@@ -156,9 +167,19 @@ class ReleaseService:
 
     def _create(self, release: Release, started: Started, blobs: list[bytes]) -> None:
         try:
-            self._journals.create(release.release, started, targets_of(release, started.region), blobs)
+            apis = {
+                region: self._find_api(started, region, release.api)
+                for region in regions_of(release, started.region)
+                if release.api is not None
+            }
+            started = replace(started, apis=apis)
+            self._journals.create(release.release, started, targets_of(release, started), blobs)
         except CannotStart as error:
             raise ReleaseError(str(error), 409) from error
+        except Refused as error:
+            raise ReleaseError(str(error)) from error
+        except Unavailable as error:
+            raise ReleaseError(f"which API {release.api} is cannot be told now: {error}", 503) from error
 
 
 class _Fold:
@@ -179,25 +200,6 @@ def _folded(rollout: Rollout | None, event: Event) -> Rollout | None:
     if isinstance(event, Started):
         return begin(event)
     return None if rollout is None else after(rollout, event)
-
-
-def targets_of(release: Release, region: str) -> list[str]:
-    """What the release moves: no other may, while it does."""
-    regions = [each for leg in plan_of(release, region).legs for each in leg.regions]
-    stages = [each for each in (release.stage, release.green) if each is not None]
-    return [
-        *(stage_target(place, release.api or "", stage) for place in regions for stage in stages),
-        *(
-            f"{place}/{alias_key(function, change.alias)}"
-            for place in regions
-            for function, change in release.change.functions.items()
-        ),
-    ]
-
-
-def stage_target(region: str, api: str, stage: str) -> str:
-    """A stage among the targets; `api` as the release file names it."""
-    return f"{region}/{api}/{stage}"
 
 
 def files_of(release: Release) -> dict[str, str]:
@@ -227,7 +229,7 @@ def _check(rollout: Rollout, verb: str, region: str | None, actor: str) -> None:
     if verb == "rollback" and rollout.phase is Phase.PROMOTED:
         return
     if rollout.is_over:
-        raise ReleaseError(f"release {name} is over: {rollout.phase}", 409)
+        raise ReleaseError(f"release {name} has ended: {_end_of(rollout)}", 409)
     if verb == "abandon":
         return
     if rollout.rollback is not None:
@@ -244,6 +246,15 @@ def _check(rollout: Rollout, verb: str, region: str | None, actor: str) -> None:
             raise ReleaseError(f"release {name} waits for an approval: approve or reject it", 409)
     if verb == "pause" and rollout.paused:
         raise ReleaseError(f"release {name} is paused already", 409)
+
+
+def _end_of(rollout: Rollout) -> str:
+    """How it ended, why, and what can still be done."""
+    told = f"{rollout.phase}{f' ({rollout.ended})' if rollout.ended else ''}"
+    name = rollout.release.release
+    if rollout.phase is Phase.PROMOTED:
+        return told if rollout.contracted else f"{told}; headgate release rollback {name} takes it back"
+    return f"{told}; headgate release retry {name} runs it again"
 
 
 def _check_may_approve(rollout: Rollout, region: str | None, actor: str) -> None:

@@ -18,12 +18,13 @@ from headgate.release.actions import Action, Do, LookAt, Note, Undo, Wait
 from headgate.release.acts import perform
 from headgate.release.analysis.looks import Counts, Look
 from headgate.release.decide import decide
-from headgate.release.drift import alias_key, variables_of_change
+from headgate.release.drift import alias_key, variables_of_change, versions_of_change
 from headgate.release.events import AliasTarget, Began, Command, Event, Looked, Snapshot, Started, Undid
+from headgate.release.fold import after
 from headgate.release.judgement import SLOW_SHARE
 from headgate.release.notices import Notice
 from headgate.release.plan import is_region, look_interval_s
-from headgate.release.rollout import Phase, Rollout, Track, after, begin
+from headgate.release.rollout import Phase, Rollout, Track, begin
 from headgate.release.seen import CanarySeen, Seen, StageSeen, Target
 from headgate.release.sources.source import Seen as Counted
 from headgate.release.sources.source import Traffic
@@ -256,10 +257,11 @@ class SimulatedDriver:
                     deployment_id=track.deployment_id or _OLD,
                     percent=percent,
                     overrides=dict(self._release.change.variables),
+                    versions=versions_of_change(self._release, track),
                 )
                 self._stage = StageSeen(deployment_id=_OLD, canary=canary)
             case "rolling":
-                for key, version in self._changed(track).items():
+                for key, version in versions_of_change(self._release, track).items():
                     weights = {version: percent / 100} if percent else {}
                     self._aliases[key] = AliasTarget(version="1", weights=weights)
 
@@ -275,15 +277,12 @@ class SimulatedDriver:
             variables = variables_of_change(self._release, self._before)
             self._stage = StageSeen(deployment_id=track.deployment_id or _OLD, variables=variables)
         if part in {"traffic", "aliases"}:
-            self._aliases |= {key: AliasTarget(version=each) for key, each in self._changed(track).items()}
+            moved = versions_of_change(self._release, track)
+            self._aliases |= {key: AliasTarget(version=version) for key, version in moved.items()}
 
     def undo(self, track: Track, part: str, *, promoted: bool) -> None:  # noqa: ARG002 - the protocol's
         self._stage = StageSeen(deployment_id=_OLD)
         self._aliases = dict(self._before.aliases)
-
-    def _changed(self, track: Track) -> dict[str, str]:
-        changes = self._release.change.functions
-        return {alias_key(function, changes[function].alias): version for function, version in track.versions.items()}
 
 
 def poisson(chance: random.Random, mean: float) -> int:

@@ -60,14 +60,14 @@ class Aws:
 
     def driver(self, region: str) -> Driver:
         if region not in self._drivers:
-            clients, release = self._clients_of(region), self._release
+            clients, release, api_id = self._clients_of(region), self._release, self._started.apis.get(region)
             match release.strategy:
                 case "rolling":
                     self._drivers[region] = AliasDriver(release, clients)
                 case "blue-green":
-                    self._drivers[region] = BlueGreenDriver(release, clients)
+                    self._drivers[region] = BlueGreenDriver(release, clients, api_id)
                 case _:
-                    self._drivers[region] = StageDriver(release, clients)
+                    self._drivers[region] = StageDriver(release, clients, api_id)
         return self._drivers[region]
 
     def source(self, region: str) -> Source:
@@ -118,8 +118,8 @@ class Aws:
         if not isinstance(driver, StageDriver):
             raise Refused(f"strategy {release.strategy} has no stage to count the requests of")
         if release.analysis.source == "access-logs" or not clients.is_headgate:
-            return AccessLogs(release, clients, driver.access_log, interval_s)
-        return HeadgateSides(release, clients.endpoint_url, lambda: driver.api_id, interval_s)
+            return AccessLogs(release, clients, driver.stage.access_log, interval_s)
+        return HeadgateSides(release, clients.endpoint_url, lambda: driver.stage.api_id, interval_s)
 
     def _context(self, track: Track, key: str) -> GateContext:
         release, region = self._release, track.region
@@ -144,5 +144,5 @@ class Aws:
             return ""
         gateway_url = self._clients_of(region).gateway_url
         if gateway_url:
-            return f"{gateway_url}/_aws/execute-api/{driver.api_id}/{driver.checked_stage}"
-        return f"https://{driver.api_id}.execute-api.{region}.amazonaws.com/{driver.checked_stage}"
+            return f"{gateway_url}/_aws/execute-api/{driver.stage.api_id}/{driver.checked_stage}"
+        return f"https://{driver.stage.api_id}.execute-api.{region}.amazonaws.com/{driver.checked_stage}"

@@ -15,7 +15,7 @@ from headgate.control.dispatch import Dispatcher
 from headgate.dataplane.address import locate
 from headgate.dataplane.function_url.published import locate_url
 from headgate.model.call import BrokenOff, Call, HttpAnswer, Pieces, StreamedResponse
-from headgate.server import release_pages
+from headgate.server import release_pages, request_body
 from headgate.server.deployment_pages import DeploymentPages
 from headgate.server.http1_refusal import DEFECT, body_too_large, new_request_id, refusal_response
 from headgate.server.http1_target import BadTarget, host_name
@@ -83,10 +83,9 @@ class ControlApp:
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             raise ValueError(f"only HTTP is served, not {scope['type']}")
-        body = await _body(receive)
+        body = await request_body.read(scope, receive, MAX_BODY_BYTES)
         if body is None:
-            message = f"the request body is over {MAX_BODY_BYTES} bytes"
-            await _send(send, 413, [_JSON], orjson.dumps({"message": message}))
+            await request_body.refuse(receive, send, MAX_BODY_BYTES)
             return
         path = scope["raw_path"].decode("latin-1")
         if path.startswith(code_links.PREFIX):
@@ -210,23 +209,6 @@ def _call(scope: Message, path: str, body: bytes, port: str) -> Call | None:
         source_ip=client[0] if client else "",
         received_at=time.time(),
     )
-
-
-async def _body(receive: Receive) -> bytes | None:
-    """The whole body; None when it is too large or its client left."""
-    parts: list[bytes] = []
-    size = 0
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            return None
-        part = message.get("body", b"")
-        size += len(part)
-        if size > MAX_BODY_BYTES:
-            return None
-        parts.append(part)
-        if not message.get("more_body", False):
-            return b"".join(parts)
 
 
 async def _send(send: Send, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> None:

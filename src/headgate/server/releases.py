@@ -7,18 +7,19 @@ from typing import Final
 from headgate.model.scope import Scope
 from headgate.release.events import SELF
 from headgate.release.holder import has_ended
-from headgate.release.service import ReleaseService, stage_target
+from headgate.release.service import ReleaseService
+from headgate.release.targets import FindApi, stage_target
 from headgate.server.release_pages import ReleasePages
 from headgate.server.release_worker import ReleaseWorker
 from headgate.store.release_store import ReleaseStore
 
 
 class ServerReleases:
-    def __init__(self, state: Path, endpoint_url: str, *, commands: bool) -> None:
+    def __init__(self, state: Path, endpoint_url: str, find_api: FindApi, *, commands: bool) -> None:
         """`commands`: whether they may run commands. Raises StateFileError."""
         self._store = ReleaseStore(state, has_ended=has_ended)
         self._worker = ReleaseWorker(state, endpoint_url, self._has_open)
-        self._service = ReleaseService(self._store)
+        self._service = ReleaseService(self._store, find_api=find_api)
         self.pages: Final = ReleasePages(self._service, self._worker.poke, endpoint_url=SELF, commands=commands)
 
     def __repr__(self) -> str:

@@ -13,12 +13,15 @@ from typing import Any, Final
 
 from headgate.model.histogram import bucket_of
 from headgate.model.metric import Dimensions, MetricKey, Point, Sample, merged
+from headgate.model.observation import SessionMemories
+from headgate.store import session_memories
 from headgate.telemetry.database_file import transaction
 from headgate.telemetry.distribution import decode, encode
 from headgate.telemetry.retention import FINER, LATE_S, LEVELS, oldest_kept, segments, written_level
 
 SCHEMA_VERSION: Final = 1
 APPLICATION_ID: Final = 0x4847544D  # "HGTM"
+_NO_MEMORIES: Final = SessionMemories()
 _UNKNOWN: Final = b""  # a distribution that is not known; NULL is that of a single value
 
 # By time first: points come in the order of time, so pages are filled to their end, and a stretch is rolled up or
@@ -82,6 +85,8 @@ class MetricDatabase:
                 f"PRAGMA user_version = {SCHEMA_VERSION}; "
                 f"PRAGMA application_id = {APPLICATION_ID};\nCOMMIT;"
             )
+        connection.execute(session_memories.SCHEMA)
+        self.remembered = session_memories.load(connection)  # of sessions, when the file was opened
         self._metrics: dict[MetricKey, Known] = {}
         self._of_any_unit: dict[tuple[str, str, str, str, Dimensions], list[Known]] = {}
         self._listed: list[tuple[str, str, str, str, Dimensions]] | None = None  # what is above, sorted when asked for
@@ -105,18 +110,20 @@ class MetricDatabase:
 
     # Writing.
 
-    def write(self, samples: Iterable[Sample], now: float) -> None:
-        """Add points, and merge those of a second that has one already; all of them or, at a crash, none."""
+    def write(self, samples: Iterable[Sample], now: float, sessions: SessionMemories = _NO_MEMORIES) -> None:
+        """Add points, merged with those that a second has already, and keep what is known of the sessions that they
+        count; all of it or, at a crash, nothing."""
         self._new = []
         try:
-            self._write(samples, now)
+            self._write(samples, now, sessions)
         except BaseException:
             for known in self._new:  # their rows were undone
                 self._forget(known)
             raise
 
-    def _write(self, samples: Iterable[Sample], now: float) -> None:
+    def _write(self, samples: Iterable[Sample], now: float, sessions: SessionMemories) -> None:
         with transaction(self._connection):
+            session_memories.save(self._connection, sessions, now)
             late: set[tuple[int, int, int]] = set()
             for sample in samples:
                 level = written_level(sample.at, now)
@@ -153,6 +160,7 @@ class MetricDatabase:
             for level in LEVELS:
                 before = oldest_kept(level, now)
                 self._connection.execute(f"DELETE FROM point_{level} WHERE at < ?", (before,))
+            session_memories.drop_before(self._connection, oldest_kept(LEVELS[-1], now))
             gone = [known for known in self._metrics.values() if known.last_at < oldest_kept(LEVELS[-1], now)]
             self._connection.executemany("DELETE FROM metric WHERE id = ?", [(known.id,) for known in gone])
         for known in gone:
@@ -163,6 +171,7 @@ class MetricDatabase:
         with transaction(self._connection):
             for table in ("metric", *(f"point_{level}" for level in LEVELS)):
                 self._connection.execute(f"DELETE FROM {table}")
+            session_memories.drop_all(self._connection)
         for known in list(self._metrics.values()):
             self._forget(known)
 

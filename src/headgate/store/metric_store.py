@@ -14,12 +14,14 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from headgate.model.metric import Sample
+from headgate.model.observation import SessionMemories, SessionMemory
 from headgate.store.metric_database import MetricDatabase
 
 _log = logging.getLogger("headgate.metrics")
 
 DATABASE: Final = "metrics.db"
 EXPIRE_EVERY_S: Final = 600
+_BEHIND_S: Final = 0.005
 
 T = TypeVar("T")
 Taken = Callable[[int], list[Sample]]
@@ -41,11 +43,16 @@ class MetricStore:
         sources: Sequence[Source],
         watch: Callable[[list[Sample]], None] = _ignore,
         clock: Callable[[], float] = time.time,
+        memories: Callable[[], SessionMemories] = SessionMemories,
     ) -> None:
-        """Raises NewerDatabase. A damaged file is set aside: what it held is gone, and metrics go on."""
+        """`memories` are called right behind the sources, and what they give is written with it.
+
+        Raises NewerDatabase. A damaged file is set aside: what it held is gone, and metrics go on.
+        """
         self._sources = sources
         self._watch = watch  # is given each flush's points, on the store's thread
         self._clock = clock
+        self._memories = memories
         self._since = clock()
         self._expired_at = self._since
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="metrics")
@@ -57,6 +64,11 @@ class MetricStore:
 
     def __repr__(self) -> str:
         return f"<MetricStore {self._database}>"
+
+    @property
+    def remembered(self) -> list[SessionMemory]:
+        """What was kept of sessions when the file was opened."""
+        return self._database.remembered
 
     async def run(self, act: Callable[[MetricDatabase, float], T]) -> T:
         """Run `act` on all that was counted until now, on the store's thread, and give what it gives."""
@@ -84,8 +96,7 @@ class MetricStore:
 
     async def _flush_on(self) -> None:
         while True:
-            now = self._clock()
-            await asyncio.sleep(1 - now % 1)  # on the second, so that points carry the second that they are of
+            await asyncio.sleep(until_next_flush(self._clock()))
             if self._writing is None or self._writing.done():
                 await self.flush()
 
@@ -94,16 +105,16 @@ class MetricStore:
         since, self._since = self._since, self._clock()
         taken = [source() for source in self._sources]
         self._writing = asyncio.get_running_loop().run_in_executor(
-            self._thread, self._write, taken, int(since), self._since
+            self._thread, self._write, taken, self._memories(), int(since), self._since
         )
         await asyncio.shield(self._writing)  # one asker that goes away takes no point along
 
-    def _write(self, taken: list[Taken], at: int, now: float) -> None:
+    def _write(self, taken: list[Taken], memories: SessionMemories, at: int, now: float) -> None:
         samples = [sample for each in taken for sample in each(at)]
         self._watch(samples)
         try:
-            if samples:
-                self._database.write(samples, now)
+            if samples or memories.changed or memories.over:
+                self._database.write(samples, now, memories)
             self._database.roll(now)
             if now - self._expired_at >= EXPIRE_EVERY_S:
                 self._expired_at = now
@@ -112,6 +123,14 @@ class MetricStore:
             # A full disk must not end the flushing: what comes once there is room again is kept.
             self.lost += len(samples)
             _log.warning("%d points of metrics are lost: %s", len(samples), error)
+
+
+def until_next_flush(now: float) -> float:
+    """Seconds until just behind the next whole second, so that points carry the second that they are of.
+
+    A timer may fire a moment early. A flush just before the second would name the next one's points after it.
+    """
+    return 1 - now % 1 + _BEHIND_S
 
 
 def _opened(path: Path, now: float) -> MetricDatabase:

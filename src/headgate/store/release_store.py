@@ -7,7 +7,7 @@ import hashlib
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -19,7 +19,7 @@ from headgate.release.journal import CannotStart, Entry, Header, Lease, LeaseLos
 
 DATABASE: Final = "releases.db"
 APPLICATION_ID: Final = 0x48475452  # "HGTR"
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2  # 1: targets were a list
 MAX_BLOB_BYTES: Final = 50 * 1024 * 1024  # of one function's zip, as Lambda has it
 _KEPT_CODE: Final = 20  # releases
 _KEPT: Final = 2_000  # releases that have ended, with their journals
@@ -69,7 +69,7 @@ class ReleaseStore:
         with self._lock:
             self._connection.close()
 
-    def create(self, name: str, started: Started, targets: Sequence[str], blobs: Sequence[bytes]) -> None:
+    def create(self, name: str, started: Started, targets: Mapping[str, str], blobs: Sequence[bytes]) -> None:
         for blob in blobs:
             if len(blob) > MAX_BLOB_BYTES:
                 raise CannotStart(f"a zip has {len(blob)} bytes; the most is {MAX_BLOB_BYTES}")
@@ -85,7 +85,7 @@ class ReleaseStore:
             connection.execute(
                 "INSERT INTO release (name, is_open, created_at, targets, artefacts) VALUES (?1, 1, ?2, ?3, ?4) "
                 "ON CONFLICT (name) DO UPDATE SET is_open = 1, targets = ?3",
-                (name, started.at, _json(list(targets)), _json(sorted(started.artefacts.values()))),
+                (name, started.at, _json(targets), _json(sorted(started.artefacts.values()))),
             )
             _append(connection, name, started)
 
@@ -100,7 +100,7 @@ class ReleaseStore:
                 is_open=bool(is_open),
                 created_at=at,
                 summary=msgspec.json.decode(summary),
-                targets=msgspec.json.decode(targets, type=tuple[str, ...]),
+                targets=tuple(_targets(targets)),
             )
             for name, is_open, at, summary, targets in rows
         ]
@@ -113,22 +113,32 @@ class ReleaseStore:
         return [Entry(number, decode(body)) for number, body in rows]
 
     def append(
-        self, name: str, event: Event, lease: Lease | None = None, summary: dict[str, object] | None = None
-    ) -> int:
+        self,
+        name: str,
+        event: Event,
+        lease: Lease | None = None,
+        summary: dict[str, object] | None = None,
+        after: int | None = None,
+    ) -> int | None:
         with self._transaction() as connection:
             if lease is not None:
                 _check(connection, lease)
+            if after is not None and _last_number(connection, name) != after:
+                return None
             if summary is not None:
                 connection.execute("UPDATE release SET summary = ? WHERE name = ?", (_json(summary), name))
             return _append(connection, name, event)
 
-    def tell(self, name: str, command: Command) -> None:
+    def tell(self, name: str, command: Command, after: int) -> bool:
         with self._transaction() as connection:
+            if _last_number(connection, name) != after:
+                return False
             row = connection.execute("SELECT is_open, targets FROM release WHERE name = ?", (name,)).fetchone()
             if row is not None and not row[0]:
-                _refuse_conflicts(connection, msgspec.json.decode(row[1], type=list[str]))
+                _refuse_conflicts(connection, _targets(row[1]))
             connection.execute("UPDATE release SET is_open = 1 WHERE name = ?", (name,))
             _append(connection, name, command)
+            return True
 
     def close_release(self, name: str, lease: Lease, number: int) -> bool:
         with self._transaction() as connection:
@@ -185,6 +195,7 @@ class ReleaseStore:
                 for statement in _SCHEMA.split(";"):
                     connection.execute(statement)
                 connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+            if version < SCHEMA_VERSION:
                 connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
 
     @contextmanager
@@ -220,10 +231,17 @@ def _drop_old(connection: sqlite3.Connection) -> None:
     )
 
 
-def _refuse_conflicts(connection: sqlite3.Connection, targets: Sequence[str]) -> None:
+def _targets(written: str) -> dict[str, str]:
+    """By what they are, with what the release's file calls them; of before version 2 only that is known."""
+    found = msgspec.json.decode(written, type=dict[str, str] | list[str])
+    return found if isinstance(found, dict) else {each: each for each in found}
+
+
+def _refuse_conflicts(connection: sqlite3.Connection, targets: Mapping[str, str]) -> None:
     """Raises CannotStart where an open release moves one of these."""
     for other, its in connection.execute("SELECT name, targets FROM release WHERE is_open"):
-        both = sorted(set(targets) & set(msgspec.json.decode(its, type=list[str])))
+        moved = _targets(its).keys()
+        both = sorted(called for target, called in targets.items() if not moved.isdisjoint({target, called}))
         if both:
             raise CannotStart(f"release {other} is on its way and moves {both[0]} too; let it end first")
 

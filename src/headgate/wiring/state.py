@@ -8,12 +8,9 @@ from typing import Final
 
 from headgate.functions import isolation
 from headgate.functions.isolation import Isolation
-from headgate.server.releases import ServerReleases
 from headgate.settings import Settings
 from headgate.store.folder import DataFolder, DataFolderError
 from headgate.store.key import find_key
-from headgate.store.release_store import DATABASE as RELEASES_DATABASE
-from headgate.store.release_store import StateFileError
 from headgate.store.sealing import Sealed
 from headgate.store.sqlite import SqliteStore
 from headgate.store.transaction import Prepare
@@ -69,12 +66,4 @@ def choose_isolation(settings: Settings) -> Isolation:
             data=settings.data.resolve(),
         )
     except isolation.IsolationError as error:
-        raise StartError(str(error)) from error
-
-
-def open_releases(settings: Settings, state: State, endpoint_url: str) -> ServerReleases:
-    """The server's releases, in a file of their own. `endpoint_url` is the control plane's. Raises StartError."""
-    try:
-        return ServerReleases(state.folder / RELEASES_DATABASE, endpoint_url, commands=settings.release_commands)
-    except StateFileError as error:
         raise StartError(str(error)) from error

@@ -85,9 +85,10 @@ class TelemetryPart:
         path = self._folder / METRICS_DATABASE
         sources = (_request_samples(requests), _function_call_samples(function_calls), self._metric_sink.take)
         try:
-            self.metrics = MetricStore(path, sources, self.totals.add)
+            self.metrics = MetricStore(path, sources, self.totals.add, memories=requests.take_session_memories)
         except NewerDatabase as error:
             raise StartError(f"{path} has {error}") from error
+        requests.remember_sessions(self.metrics.remembered)
 
     def start_sweeping(self) -> None:
         """Delete log events that are too old or too many, from now on."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 from typing import Any
 
 import pytest
@@ -121,6 +122,19 @@ def test_the_temporary_folder_is_the_environment_s_own_and_goes_with_it(run: Fix
             assert first[0].startswith(str(at.work))
             assert [first[1], second] == [1, [first[0], 2]]
         assert list(at.work.iterdir()) == []
+
+    run(story())
+
+
+def test_a_function_that_is_woken_takes_no_core_from_the_server(run: Fixture, stage: Fixture) -> None:
+    async def story() -> None:
+        async with stage() as at:
+            asked = """
+                import os
+                policies = [os.sched_getscheduler(0)]
+                def handler(event, context): return [*policies, os.sched_getscheduler(0)]
+            """
+            assert await at.answer(at.function(asked)) == [os.SCHED_BATCH, os.SCHED_BATCH]
 
     run(story())
 

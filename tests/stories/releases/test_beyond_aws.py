@@ -3,7 +3,7 @@
 import threading
 from pathlib import Path
 
-from support.releases import QUICK, Versions, a_story, wait_until_shifted
+from support.releases import QUICK, Versions, a_story
 from support.server import RunningServer, fetch
 
 
@@ -33,7 +33,7 @@ def test_a_release_may_mirror_route_and_stick(server: RunningServer, versions: V
                 sticky: {header: authorization}
                 """,
             )
-            wait_until_shifted(story, 50)
+            story.followed.until("Did", shifted=50)
             sides.clear()  # of callers that came while the weight changed
             routed = [fetch(url, headers={"x-canary": "yes", "Authorization": f"tester {n}"}).body for n in range(20)]
             stage = fetch(f"{server.url}/restapis/{story.api.id}/stages/prod").json
@@ -50,5 +50,5 @@ def test_a_release_may_mirror_route_and_stick(server: RunningServer, versions: V
     assert set(twice) <= {1}
     assert report["phase"] == "promoted", report["why"]
     assert report["regions"][0]["differences"] == ["body"]
-    looks = [look for each in story.events("Looked") for look in each["looks"]]
+    looks = [look for each in story.followed.events("Looked") for look in each["looks"]]
     assert any(look["is_sticky"] for look in looks)

@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from support.releases import QUICK, Story, Versions, a_story, wait_for, wait_until_shifted
+from support.releases import QUICK, Followed, Story, Versions, a_story
 from support.server import RunningServer, closing, launch, wait_for_end
 
 _PLANNED = {0.0, 20.0, 50.0}
@@ -29,12 +29,12 @@ def kill_the_controller_at_every_step(story: Story) -> int:
     """`kill -9` each time that the release has come to another step, until it is over; how often."""
     killed, at = 0, -1
     while True:
-        report = wait_for(story.server, story.name, "running", "rolling-back", "promoted", "rolled-back")
+        report = story.followed.report()
         if report["phase"] in {"promoted", "rolled-back"}:
             return killed
         steps = sum(each["state"] == "done" for each in report["regions"][0]["steps"])
-        pid = controller_of(story.server)
-        if steps != at and pid is not None:
+        pid = controller_of(story.server) if steps != at else None
+        if pid is not None:
             at = steps
             os.kill(pid, signal.SIGKILL)
             killed += 1
@@ -50,7 +50,7 @@ def test_a_controller_killed_at_every_step_promotes_a_good_release(
         report = story.end()
         assert killed >= 5
         assert report["phase"] == "promoted"
-        assert {each["shifted"] for each in story.events("Did") if each.get("shifted") is not None} <= _PLANNED
+        assert {each["shifted"] for each in story.followed.events("Did") if each.get("shifted") is not None} <= _PLANNED
         assert story.serves[0] == story.new
 
 
@@ -72,7 +72,7 @@ def test_a_server_killed_in_the_middle_of_a_step_goes_on_with_it(versions: Versi
     with closing(launch(*data)) as first:
         story = Story(first, versions, tmp_path)
         story.start(steps="[{weight: 50, bake: 3s}, {weight: 100}]", analysis=f"{QUICK}, no-data: promote")
-        wait_until_shifted(story, 50)
+        story.followed.until("Did", shifted=50)
         controller = controller_of(first)
         assert controller is not None
         first.process.kill()
@@ -80,7 +80,7 @@ def test_a_server_killed_in_the_middle_of_a_step_goes_on_with_it(versions: Versi
         wait_for_end(controller)  # it does not outlive its server
 
     with closing(launch(*data)) as second:
-        report = wait_for(second, story.name, "promoted", "rolled-back")
+        report = Followed(second, story.name).until_phase("promoted", "rolled-back")
 
         assert report["phase"] == "promoted"
         stage = second.client("apigateway").get_stage(restApiId=story.api.id, stageName="prod")

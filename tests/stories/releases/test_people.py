@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from support.releases import QUICK, Versions, a_story, release, wait_for, wait_until_shifted
+from support.releases import QUICK, Versions, a_story, release
 from support.server import RunningServer, command
 
 
@@ -15,12 +15,12 @@ def test_an_approval_lets_a_release_go_on(server: RunningServer, versions: Versi
             steps="[{weight: 20, bake: 2s, approval: {needed: 2}}, {weight: 100}]",
             analysis=f"{QUICK}",
         )
-        wait_for(server, story.name, "waiting")
+        story.followed.until_phase("waiting")
 
-        assert story.tell("approve", "--as", "ann").returncode == 0
-        assert story.tell("approve", "--as", "ann").returncode == 0  # says no more than once
-        assert wait_for(server, story.name, "waiting")["regions"][0]["approvals"] == ["ann"]
-        assert story.tell("approve", "--as", "bob", "--reason", "looks good").returncode == 0
+        assert release(server, "approve", story.name, "--as", "ann").returncode == 0
+        story.followed.tell("approve", "ann")  # says no more than once
+        assert story.followed.until_phase("waiting")["regions"][0]["approvals"] == ["ann"]
+        story.followed.tell("approve", "bob", "looks good")
 
         assert story.end()["phase"] == "promoted"
 
@@ -43,12 +43,12 @@ def test_a_stage_moved_by_hand_stops_the_release_until_somebody_decides(
 ) -> None:
     with a_story(server, versions, tmp_path) as story:
         story.start(steps="[{weight: 20, bake: 6s}, {weight: 100}]", analysis=f"{QUICK}")
-        wait_until_shifted(story, 20)
+        story.followed.until("Did", shifted=20)
         story.api.patch_stage("prod", ("replace", "/canarySettings/percentTraffic", "70"))
-        report = wait_for(server, story.name, "waiting")
+        report = story.followed.until_phase("waiting")
         assert "the canary gets 70 % of the traffic, not 20 %" in report["why"]
 
-        assert story.tell("resume").returncode == 0
+        story.followed.tell("resume")
 
         assert story.end()["phase"] == "promoted"
 
@@ -63,13 +63,12 @@ def test_what_somebody_set_by_hand_is_put_back_when_the_release_may_go_on(
 ) -> None:
     with a_story(server, versions, tmp_path) as story:
         story.start(steps=steps, analysis=f"{QUICK}")
-        while wait_for(server, story.name, "running")["percent"] != share:
-            pass
+        story.followed.until_percent(share)
         story.api.patch_stage("prod", ("replace", "/variables/colour", "red"))
-        report = wait_for(server, story.name, "waiting")
+        report = story.followed.until_phase("waiting")
         assert "variable colour was added" in report["why"]
 
-        assert story.tell("resume").returncode == 0
+        story.followed.tell("resume")
 
         assert story.end()["phase"] == "promoted"
         stage = server.client("apigateway").get_stage(restApiId=story.api.id, stageName="prod")
@@ -86,9 +85,9 @@ def test_a_rolled_back_release_is_tried_again_with_no_edit(
         assert story.end()["phase"] == "rolled-back"
         versions.set(story.new, failing=0.0)
 
-        assert story.tell("retry").returncode == 0
-        wait_for(server, story.name, "running", "promoted")
-        report = wait_for(server, story.name, "promoted")
+        story.followed.retry()
+        story.followed.until_phase("running", "promoted")
+        report = story.followed.until_phase("promoted")
 
         assert report["attempt"] == 2
         assert story.serves[0] == story.new
@@ -101,8 +100,11 @@ def test_a_promoted_release_is_rolled_back_by_one_command(
         story.start(steps="[{weight: 50, bake: 3s}, {weight: 100}]")
         assert story.end()["phase"] == "promoted"
 
-        assert story.tell("rollback", "--reason", "wrong prices").returncode == 0
-        wait_for(server, story.name, "rolled-back")
+        too_late = release(server, "abort", story.name)
+        assert too_late.returncode == 2
+        assert too_late.stderr.startswith(f"headgate: release {story.name} has ended: promoted (every step is done); ")
+        assert release(server, "rollback", story.name, "--reason", "wrong prices").returncode == 0
+        story.followed.until_phase("rolled-back")
 
         assert story.serves == (story.old, story.first_deployment, False)
 

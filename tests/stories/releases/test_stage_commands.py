@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from support.releases import Versions, a_story, release, wait_for
+from support.releases import Versions, a_story, start_release
 from support.server import RunningServer, command
 
 
@@ -17,7 +17,7 @@ def test_a_rollback_gives_way_to_a_release_that_is_on_its_way(
 ) -> None:
     with a_story(server, versions, tmp_path) as story:
         story.start(steps="[{weight: 20, approval: {timeout: 1h, then: abort}}, {weight: 100}]")
-        wait_for(server, story.name, "waiting")
+        story.followed.until_phase("waiting")
         present = story.serves
 
         refused = _headgate(server, "rollback", story.name, "prod", story.first_deployment)
@@ -29,7 +29,7 @@ def test_a_rollback_gives_way_to_a_release_that_is_on_its_way(
         )
         assert story.serves == present
 
-        story.tell("abort")
+        story.followed.tell("abort")
         assert story.end()["phase"] == "rolled-back"
 
 
@@ -37,8 +37,7 @@ def test_a_release_s_moves_are_in_the_history_under_its_name(
     server: RunningServer, versions: Versions, tmp_path: Path
 ) -> None:
     with a_story(server, versions, tmp_path) as story:
-        file = story.file(steps="[{weight: 50, bake: 2s}, {weight: 100}]")
-        assert release(server, "start", str(file), "--as", "ann").returncode == 0
+        start_release(server, story.file(steps="[{weight: 50, bake: 2s}, {weight: 100}]"), "ann")
         assert story.end()["phase"] == "promoted"
 
         history = json.loads(_headgate(server, "history", story.name, "prod", "--json").stdout)

@@ -12,7 +12,7 @@ import pytest
 from support.apis import Api
 from support.clients import KeptConnection
 from support.functions import allow_gateway, create_function, zipped
-from support.releases import QUICK, release, wait_for
+from support.releases import QUICK, Followed, start_release
 from support.server import RunningServer
 
 _HANDLER = """
@@ -50,6 +50,7 @@ class Shop:
         self.api.function(self.api.root, f"{arn}:live", "GET")
         for stage in ("prod", "green"):
             self.api.deploy(stage, variables={"prices": "old"})
+        self.release = Followed(server, self.function)
         self.seen: Counter[tuple[int, str]] = Counter()
         self._stopping = threading.Event()
 
@@ -62,8 +63,7 @@ class Shop:
             f"steps: {steps}\nanalysis: {{{QUICK}, limits: {{error-rate: 10%}}}}\n",
             encoding="utf-8",
         )
-        answer = release(self.server, "start", str(self.folder / "r.yaml"))
-        assert answer.returncode == 0, answer.stderr
+        start_release(self.server, self.folder / "r.yaml")
 
     @contextmanager
     def under_traffic(self) -> Iterator[None]:
@@ -109,7 +109,7 @@ def shop(server: RunningServer, tmp_path: Path) -> Shop:
 def test_no_request_sees_a_part_of_a_release(shop: Shop, strategy: str, steps: str, failing: float, end: str) -> None:
     with shop.under_traffic():
         shop.start(strategy, steps, failing)
-        report = wait_for(shop.server, shop.function, "promoted", "rolled-back")
+        report = shop.release.until_phase("promoted", "rolled-back")
 
     assert report["phase"] == end, report["why"]
     # Old with old and new with new, on every request: never a mixture, and no failure but the new code's own.
@@ -118,6 +118,28 @@ def test_no_request_sees_a_part_of_a_release(shop: Shop, strategy: str, steps: s
     assert stage["variables"] == {"prices": "new" if end == "promoted" else "old"}
     assert "canarySettings" not in stage
     assert (shop.alias == shop.version) is (end == "rolled-back")
+
+
+def test_pins_that_somebody_changed_by_hand_stop_the_release_and_are_put_back(shop: Shop) -> None:
+    pin = f"/canarySettings/functionVersions/{shop.function}:live"
+    other = f"/canarySettings/baseFunctionVersions/{shop.function}:live"
+    with shop.under_traffic():
+        shop.start("strategy: canary", "[{weight: 20, bake: 10s}, {weight: 100}]", 0.0)
+        shop.release.until("Did", shifted=20)
+        changes: list[tuple[tuple[str, ...], str]] = [
+            (("remove", pin), f"{shop.function}:live is no longer pinned to version 2 on the canary's side"),
+            (("replace", other, shop.version), f"{shop.function}:live is pinned to version 1 on the stable side"),
+        ]
+        for change, words in changes:
+            shop.api.patch_stage("prod", change)
+            assert shop.release.until("Asked", topic="drift")["why"].endswith(words)
+            shop.release.tell("resume")
+            shop.release.until("Did", message="what the release wants is put back")
+        report = shop.release.until_phase("promoted", "rolled-back")
+
+    assert report["phase"] == "promoted", report["why"]
+    assert "canarySettings" not in shop.api.stage("prod")
+    assert shop.alias != shop.version
 
 
 @pytest.mark.parametrize(("failing", "end"), [(0.0, "promoted"), (0.5, "rolled-back")], ids=["good", "bad"])
@@ -140,9 +162,8 @@ def test_an_alias_s_weights_roll(shop: Shop, tmp_path: Path, failing: float, end
     thread = threading.Thread(target=call)
     thread.start()
     try:
-        answer = release(shop.server, "start", str(tmp_path / "r.yaml"))
-        assert answer.returncode == 0, answer.stderr
-        report = wait_for(shop.server, shop.function, "promoted", "rolled-back")
+        start_release(shop.server, tmp_path / "r.yaml")
+        report = shop.release.until_phase("promoted", "rolled-back")
     finally:
         stopping.set()
         thread.join()

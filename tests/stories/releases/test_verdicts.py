@@ -1,20 +1,22 @@
 """What the evidence says, on a real server with real traffic."""
 
+import json
 from pathlib import Path
 
 import pytest
 
-from support.releases import QUICK, Versions, a_story, wait_for, wait_until_shifted
+from support.releases import QUICK, Versions, a_story, release
 from support.server import RunningServer
 
 
 def test_a_good_release_is_promoted_step_by_step(server: RunningServer, versions: Versions, tmp_path: Path) -> None:
     with a_story(server, versions, tmp_path) as story:
-        story.start()
+        assert release(server, "start", str(story.file())).returncode == 0
         report = story.end()
 
         assert report["phase"] == "promoted"
-        assert [each["shifted"] for each in story.events("Did") if each.get("shifted") is not None] == [0, 20, 50]
+        rows = [json.loads(row) for row in release(server, "history", story.name, "--json").stdout.splitlines()]
+        assert [row["shifted"] for row in rows if row.get("shifted") is not None] == [0, 20, 50]
         version, deployment, has_canary = story.serves
         assert version == story.new
         assert deployment != story.first_deployment
@@ -51,15 +53,10 @@ def test_a_tail_of_slow_requests_rolls_a_release_back(
 def test_an_outage_that_both_sides_share_is_survived(server: RunningServer, versions: Versions, tmp_path: Path) -> None:
     with a_story(server, versions, tmp_path) as story:
         story.start(steps="[{weight: 20, bake: 8s}, {weight: 100, watch: 1s}]")
-        wait_for(server, story.name, "running")
-        before = story.traffic.of(story.new)
-        while story.traffic.of(story.new) < before + 5:
-            pass  # until the canary has traffic
+        story.traffic.until_more(5, story.new)  # the canary has traffic
         versions.outage = True
         try:
-            seen = story.traffic.total
-            while story.traffic.total < seen + 300:
-                pass  # hundreds of requests fail, on both sides alike
+            story.traffic.until_more(300)  # hundreds of requests fail, on both sides alike
         finally:
             versions.outage = False
         report = story.end()
@@ -91,7 +88,7 @@ def test_an_alarm_rolls_a_release_back(server: RunningServer, versions: Versions
         )  # fmt: skip
         alarms.set_alarm_state(AlarmName=story.name, StateValue="OK", StateReason="nothing is lost")
         story.start(steps="[{weight: 20, bake: 60s}, {weight: 100}]", analysis=f"{QUICK}, alarms: [{story.name}]")
-        wait_until_shifted(story, 20)
+        story.followed.until("Did", shifted=20)
         alarms.set_alarm_state(AlarmName=story.name, StateValue="ALARM", StateReason="orders are lost")
         report = story.end()
 
@@ -104,8 +101,7 @@ def test_a_limit_holds_after_the_promotion_too(server: RunningServer, versions: 
         story.start(
             steps="[{weight: 50, bake: 3s}, {weight: 100, watch: 60s}]", analysis=f"{QUICK}, limits: {{error-rate: 5%}}"
         )
-        while story.serves[0] != story.new:
-            pass  # until it is promoted
+        story.followed.until_percent(100)
         versions.set(story.new, failing=0.5)
         report = story.end()
 

@@ -15,7 +15,7 @@ from headgate.model.call import Call
 from headgate.model.histogram import bucket_of
 from headgate.model.ids import DeploymentId
 from headgate.model.metric import Point
-from headgate.model.observation import Interval, SessionCounts
+from headgate.model.observation import Interval, SessionCounts, SessionMemories
 from headgate.model.stage import CanarySettings, MethodSetting
 from unit.dataplane.builders import API, a_call, a_definition, a_stage, an_http_proxy
 
@@ -245,3 +245,63 @@ def test_without_a_difference_failures_are_hypergeometric_over_the_sides_also_on
     for each in scores:
         assert abs(sum(each) / _SALTS) < 4 / _SALTS**0.5
         assert sum(score * score for score in each) / _SALTS == pytest.approx(1.0, abs=4 * (2 / _SALTS) ** 0.5)
+
+
+def _started_anew(tables: SessionTables) -> SessionTables:
+    """Another process's tables, that know what these have given to be kept so far."""
+    again = SessionTables()
+    again.remember(tables.take_memories().changed)
+    return again
+
+
+def test_after_a_restart_nobody_is_counted_a_second_time() -> None:
+    sticky = sticky_header("x-user", "dep2")
+    tables = SessionTables()
+    counter = tables.counter(_interval(50.0), sticky)
+    counter.record(1, 500, 10.0)
+    counter.record(2, 200, 10.0)
+    tables.take()
+
+    again = _started_anew(tables)
+    counter = again.counter(_interval(50.0), sticky)
+    for bucket in (1, 2, 3):
+        counter.record(bucket, 500, 10.0)
+    (seen,) = again.take()
+
+    assert seen.canary.at_risk == BUCKETS // 2 - 1
+    assert seen.canary.failed == 2  # of 2 and 3: 1 had failed before
+    assert seen.canary.first_failed == 1  # of 3: the others had come before
+    assert seen.canary.latency is not None
+    assert seen.canary.latency.count == 1
+
+
+def test_what_is_kept_is_of_one_release_and_goes_with_it() -> None:
+    tables = SessionTables()
+    counter = tables.counter(_interval(50.0), sticky_header("x-user", "dep2"))
+    counter.record(1, 500, 10.0)
+
+    again = _started_anew(tables)
+    other = again.counter(_interval(50.0), sticky_header("x-user", "dep3"))
+    other.record(1, 500, 10.0)
+    (seen,) = again.take()
+    assert seen.canary.failed == 1
+    kept = again.take_memories()
+    assert [each.sticky for each in kept.changed] == ["x-user\n\ndep3"]
+    assert kept.over == ()  # the first may still be compiled
+
+    del other, counter
+    gc.collect()
+    (over,) = again.take_memories().over
+    assert over[2] == "x-user\n\ndep3"
+    assert again.take_memories() == SessionMemories()
+
+
+def test_what_has_not_changed_is_not_written_again() -> None:
+    tables = SessionTables()
+    counter = tables.counter(_interval(50.0), sticky_header("x-user", "dep2"))
+    counter.record(1, 200, 10.0)
+    tables.take_memories()
+
+    counter.record(1, 200, 10.0)
+
+    assert tables.take_memories().changed == ()

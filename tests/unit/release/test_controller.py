@@ -3,10 +3,12 @@ from contextlib import closing
 
 import pytest
 
-from headgate.release.events import Began, Did, Ended, LegBegan, Undid
+from headgate.release.events import Began, Command, Did, Ended, LegBegan, Undid
+from headgate.release.fold import replay
 from headgate.release.journal import Lease, LeaseLost
-from headgate.release.rollout import Phase, replay
+from headgate.release.rollout import Phase
 from headgate.release.seen import Target
+from headgate.release.service import ReleaseError
 from unit.release.worlds import BROKEN, CANARY, HEALTHY, Play
 
 _PLANNED = {0.0, 10.0, 50.0, 100.0}
@@ -220,6 +222,82 @@ def test_a_command_that_comes_while_the_release_is_closed_is_carried_out(play: P
 
     assert rollout.phase is Phase.ROLLED_BACK
     assert play.weight == 0.0
+
+
+_CONTRACTING = CANARY + "rollback-window: 1m\nmigrate: {expand: 'true', contract: 'true'}\n"
+
+
+@pytest.mark.parametrize("text", [CANARY, _CONTRACTING], ids=["a release", "one that contracts a schema"])
+def test_an_abort_at_any_moment_takes_all_back_or_is_refused(text: str) -> None:
+    with closing(Play(text)) as whole:
+        whole.run()
+        touches = whole.world.touches
+
+    ends = set()
+    for at in range(1, touches + 1):
+        with closing(Play(text)) as play:
+            refused = _told_at(play, at, "abort")
+            rollout = play.run()
+
+            assert rollout.phase is (Phase.PROMOTED if refused else Phase.ROLLED_BACK), at
+            assert play.world.driver("us-east-1").weight == (100.0 if refused else 0.0), at
+            ends |= {rollout.phase, *refused}
+    ended = "release orders-2 has ended: promoted (every step is done)"
+    contracted = "release orders-2 has contracted the schema: from there on it goes forward only"
+    assert ends == {
+        Phase.ROLLED_BACK,
+        Phase.PROMOTED,
+        contracted if text is _CONTRACTING else f"{ended}; headgate release rollback orders-2 takes it back",
+    }
+
+
+def test_a_pause_up_to_the_last_row_holds_the_release_or_is_refused() -> None:
+    with closing(Play()) as whole:
+        whole.run()
+        touches = whole.world.touches
+
+    for at in range(touches - 5, touches + 1):
+        with closing(Play()) as play:
+            refused = _told_at(play, at, "pause")
+            play.run(until=lambda rollout: rollout.paused)
+            if not refused:
+                with closing(play.controller()) as controller:
+                    for _ in range(5):
+                        controller.step()
+
+                assert not play.rollout.is_over, at
+                play.service.command(play.name, "resume", "ann")
+            assert play.run().phase is Phase.PROMOTED, at
+
+
+def _told_at(play: Play, touch: int, verb: str) -> list[str]:
+    """Somebody says it at one of the touches; the list gets the words of a refusal."""
+    refused: list[str] = []
+
+    def tell() -> None:
+        try:
+            play.service.command(play.name, verb, "ann")
+        except ReleaseError as error:
+            refused.append(str(error))
+
+    play.world.meanwhile[touch] = tell
+    return refused
+
+
+def test_a_command_that_the_end_overtakes_is_refused_and_says_how_it_ended(play: Play) -> None:
+    tell = play.store.tell
+
+    def overtaken(name: str, command: Command, after: int) -> bool:
+        play.store.tell = tell  # type: ignore[method-assign]
+        play.run()
+        return tell(name, command, after)
+
+    play.store.tell = overtaken  # type: ignore[method-assign]  # the moment between the check and the row
+
+    with pytest.raises(ReleaseError, match=r"release orders-2 has ended: promoted \(every step is done\); headgate"):
+        play.service.command(play.name, "abort", "ann")
+
+    assert play.rollout.phase is Phase.PROMOTED
 
 
 def test_a_defect_in_reading_what_is_so_keeps_no_release_from_being_rolled_back(play: Play) -> None:

@@ -22,7 +22,8 @@ from headgate.release.events import (
     Snapshot,
     Undid,
 )
-from headgate.release.rollout import Phase, Rollout, after, begin
+from headgate.release.fold import after
+from headgate.release.rollout import Phase, Rollout, begin
 from headgate.release.seen import CanarySeen, Seen, StageSeen, Target
 from headgate.release.service import ReleaseError
 from headgate.release.simulation import Scenario
@@ -213,6 +214,32 @@ def test_a_stage_that_somebody_moved_by_hand_stops_the_release_with_what_changed
     (asked,) = [each.event for each in actions if isinstance(each, Note) and isinstance(each.event, Asked)]
     assert asked.topic == "drift"
     assert words in asked.why
+
+
+_PINNED = CANARY.replace("variables: {pricing: v2}", "functions: {orders: {version: '8'}}")
+
+
+@pytest.mark.parametrize(
+    ("versions", "base_versions", "words"),
+    [
+        ({}, {}, "orders:live is no longer pinned to version 8 on the canary's side"),
+        ({"orders:live": "7"}, {}, "orders:live is pinned to version 7 on the canary's side, not to 8"),
+        ({"orders:live": "8", "bills:live": "3"}, {}, "bills:live is pinned to version 3 on the canary's side"),
+        ({"orders:live": "8"}, {"orders:live": "6"}, "orders:live is pinned to version 6 on the stable side"),
+        ({"orders:live": "8"}, {}, None),
+    ],
+    ids=["removed", "moved", "added", "added on the stable side", "as the release wants it"],
+)
+def test_a_pin_that_somebody_changed_by_hand_stops_the_release(
+    versions: dict[str, str], base_versions: dict[str, str], words: str | None
+) -> None:
+    canary = CanarySeen(deployment_id="new", percent=10.0, versions=versions, base_versions=base_versions)
+    there = Seen(targets={_HOME: Target(stage=StageSeen(deployment_id="old", canary=canary))})
+
+    actions = decide(at_step(_PINNED, Bake), there, BEGIN + 1)
+
+    asked = [each.event.why for each in actions if isinstance(each, Note) and isinstance(each.event, Asked)]
+    assert asked == ([] if words is None else [f"somebody else has changed it: {words}"])
 
 
 def drifted(rollout: Rollout) -> Rollout:

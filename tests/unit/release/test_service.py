@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from headgate.release.rollout import Phase
-from headgate.release.service import ReleaseError, ReleaseService, StartRequest, stage_target
+from headgate.release.service import ReleaseError, ReleaseService, StartRequest
+from headgate.release.targets import stage_target
 from headgate.store.release_store import ReleaseStore
 from unit.release.worlds import CANARY, Play
 
@@ -87,6 +88,16 @@ def test_a_release_is_not_rolled_back_under_a_later_one() -> None:
         later.run()
         play.service.command("orders-2", "rollback", "ann")
         assert play.run().phase is Phase.ROLLED_BACK
+
+
+def test_a_row_of_a_notification_has_its_own_number_and_that_of_what_it_is_about() -> None:
+    with closing(Play(CANARY + "notify: [{webhook: 'http://127.0.0.1:1/'}]\n")) as play:
+        play.run()
+
+        rows = play.service.history(play.name)
+        assert [row["number"] for row in rows] == list(range(1, len(rows) + 1))
+        (ended,) = (row["number"] for row in rows if row["event"] == "Ended")
+        assert [row["about"] for row in rows if row["event"] == "Told"][-1] == ended
 
 
 @pytest.mark.parametrize(

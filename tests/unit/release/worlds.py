@@ -56,6 +56,7 @@ class CrashingWorld(SimulatedWorld):
         self.weights: list[float] = []  # that the change had, in order
         self.moves: list[tuple[str, float]] = []  # region and weight
         self.scenarios: dict[str, Scenario] = {}  # of regions that have another
+        self.meanwhile: dict[int, Callable[[], None]] = {}  # what somebody does at one of the touches
 
     def driver(self, region: str) -> "CrashingDriver":
         if region not in self._crashing:
@@ -69,6 +70,7 @@ class CrashingWorld(SimulatedWorld):
 
     def touch(self) -> None:
         self.touches += 1
+        self.meanwhile.pop(self.touches, lambda: None)()
         if self.touches == self.crash_at:
             raise Crash
 
@@ -119,10 +121,12 @@ class CrashingStore(ReleaseStore):
 
     world: CrashingWorld | None = None
 
-    def append(self, name: str, event: Event, lease: Lease | None = None, summary: Any = None) -> int:
+    def append(
+        self, name: str, event: Event, lease: Lease | None = None, summary: Any = None, after: int | None = None
+    ) -> int | None:
         if self.world is not None and lease is not None:
             self.world.touch()
-        number = super().append(name, event, lease, summary)
+        number = super().append(name, event, lease, summary, after)
         if self.world is not None and lease is not None:
             self.world.touch()
         return number

@@ -35,7 +35,7 @@ def started(attempt: int = 1, at: float = _NOW, **artefacts: str) -> Started:
 
 def test_rows_are_numbered_from_one_and_survive_the_store(tmp_path: Path) -> None:
     with closing(ReleaseStore(tmp_path / "r.db")) as store:
-        store.create("r", started(), ["t"], [])
+        store.create("r", started(), {"t": "t"}, [])
         store.append("r", Command(at=_NOW, verb="pause", actor="bob"))
 
     with closing(ReleaseStore(tmp_path / "r.db")) as store:
@@ -44,32 +44,32 @@ def test_rows_are_numbered_from_one_and_survive_the_store(tmp_path: Path) -> Non
 
 
 def test_a_name_is_used_once(store: ReleaseStore) -> None:
-    store.create("r", started(), [], [])
+    store.create("r", started(), {}, [])
 
     with pytest.raises(CannotStart, match="is on its way"):
-        store.create("r", started(), [], [])
+        store.create("r", started(), {}, [])
 
 
 def test_two_open_releases_do_not_move_the_same(store: ReleaseStore) -> None:
-    store.create("one", started(), ["us-east-1/orders/prod"], [])
+    store.create("one", started(), {"us-east-1/a1/prod": "us-east-1/orders/prod"}, [])
 
     with pytest.raises(CannotStart, match="release one is on its way and moves us-east-1/orders/prod too"):
-        store.create("two", started(), ["us-east-1/orders/prod"], [])
+        store.create("two", started(), {"us-east-1/a1/prod": "us-east-1/orders/prod"}, [])
 
 
 def test_a_closed_release_stands_in_nobody_s_way_and_can_have_another_attempt(store: ReleaseStore) -> None:
-    store.create("one", started(), ["t"], [])
+    store.create("one", started(), {"t": "t"}, [])
     lease = store.acquire("one", "me", 10)
     assert lease is not None
     assert store.close_release("one", lease, len(store.entries("one")))
 
-    store.create("two", started(), ["t"], [])
+    store.create("two", started(), {"t": "t"}, [])
     with pytest.raises(CannotStart, match="release two is on its way"):
-        store.create("one", started(attempt=2), ["t"], [])
+        store.create("one", started(attempt=2), {"t": "t"}, [])
 
 
 def test_one_holder_at_a_time(store: ReleaseStore, clock: Clock) -> None:
-    store.create("r", started(), [], [])
+    store.create("r", started(), {}, [])
 
     first = store.acquire("r", "first", 10)
     assert store.acquire("r", "second", 10) is None
@@ -82,7 +82,7 @@ def test_one_holder_at_a_time(store: ReleaseStore, clock: Clock) -> None:
 
 
 def test_what_comes_under_an_older_lease_is_refused(store: ReleaseStore, clock: Clock) -> None:
-    store.create("r", started(), [], [])
+    store.create("r", started(), {}, [])
     first = store.acquire("r", "first", 10)
     clock.now += 10
     second = store.acquire("r", "second", 10)
@@ -97,7 +97,7 @@ def test_what_comes_under_an_older_lease_is_refused(store: ReleaseStore, clock: 
 
 
 def test_a_renewed_lease_lasts(store: ReleaseStore, clock: Clock) -> None:
-    store.create("r", started(), [], [])
+    store.create("r", started(), {}, [])
     lease = store.acquire("r", "first", 10)
     assert lease is not None
 
@@ -110,7 +110,7 @@ def test_a_renewed_lease_lasts(store: ReleaseStore, clock: Clock) -> None:
 
 def test_the_lease_of_a_holder_that_is_no_more_need_not_run_out(tmp_path: Path) -> None:
     with closing(ReleaseStore(tmp_path / "r.db", has_ended=lambda holder: holder == "dead")) as store:
-        store.create("r", started(), [], [])
+        store.create("r", started(), {}, [])
         store.acquire("r", "dead", 1000)
 
         assert store.acquire("r", "living", 10) is not None
@@ -124,7 +124,7 @@ def test_code_is_kept_for_open_releases_and_the_newest_alone(store: ReleaseStore
 
     for number in range(25):
         body = b"code %d" % number
-        store.create(f"r{number}", started(at=_NOW + number, orders=digest(body)), [], [body])
+        store.create(f"r{number}", started(at=_NOW + number, orders=digest(body)), {}, [body])
         if number:
             lease = store.acquire(f"r{number}", "me", 10)
             assert lease is not None

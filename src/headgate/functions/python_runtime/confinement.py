@@ -89,6 +89,15 @@ def limit_resources(memory_mb: int, max_processes: int, max_file_bytes: int) -> 
     _drop_capabilities()  # root's, where functions run as root: without them these limits hold for it too
 
 
+def give_way() -> None:
+    """Take no core from who runs when this process is woken, the server above all; its children neither.
+
+    It has as much time as others, in fewer and longer turns: at 32 connections to one function there are a fifth more
+    calls a second on two cores.
+    """
+    os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
+
+
 def die_with(parent_pid: int) -> None:
     """Have the kernel kill this process when its parent dies; exit now if it has died already.
 

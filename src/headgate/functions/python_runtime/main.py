@@ -80,6 +80,7 @@ def _become_the_function(settings: dict[str, Any]) -> None:
     logs.set_up_output()
     logs.set_up_logging()
     confinement.limit_resources(settings["memory_mb"], settings["max_processes"], settings["max_file_bytes"])
+    confinement.give_way()
 
 
 def _import(control_fd: int, settings: dict[str, Any]) -> tuple[Handler, list[Any]]:

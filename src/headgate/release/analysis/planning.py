@@ -88,17 +88,6 @@ def outlook(
     )
 
 
-def errors_needed(weight: float, ratio: float, alpha: float) -> float:
-    """Bad units of both sides that are needed on average to see `ratio`, at a canary's share `weight` of the requests.
-
-    log(1/alpha) over the Kullback-Leibler divergence of where bad units fall from where they would. Somebody who does
-    not know the ratio beforehand needs half as many again.
-    """
-    expected = weight * ratio / (1 - weight + weight * ratio)
-    divergence = expected * log(expected / weight) + (1 - expected) * log((1 - expected) / (1 - weight))
-    return log(1 / alpha) / divergence
-
-
 def _until(plan: Sequence[Exposure], after_s: float) -> list[Exposure]:
     """The parts of a plan with both sides in use, up to a time."""
     parts = []

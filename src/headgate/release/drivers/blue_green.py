@@ -31,7 +31,8 @@ class BlueGreenDriver(StageDriver):
     def shift(self, track: Track, percent: float) -> None:  # noqa: ARG002 - it is always 0
         """The idle stage gets the change; nobody's traffic moves."""
         before = known_before(track)
-        self._idle.serve(self._deployment_of(track), variables_of_change(self._release, before), track.versions)
+        variables = variables_of_change(self._release, before)
+        self._idle.serve(self._deployment_of(track), variables, track.versions, is_called=False)
 
     def promote(self, track: Track, part: str) -> None:
         if part != "idle":
@@ -39,17 +40,17 @@ class BlueGreenDriver(StageDriver):
             return
         before = known_before(track)
         old = all_versions(before.aliases) if track.versions else {}
-        self._idle.serve(before.deployment_id or "", before.variables, old)
+        self._idle.serve(before.deployment_id or "", before.variables, old, is_called=False)
 
     def undo(self, track: Track, part: str, *, promoted: bool) -> None:
         if part != "idle":
             super().undo(track, part, promoted=promoted)
             return
         before = known_before(track)
-        self._idle.serve(before.idle_deployment_id or "", before.idle_variables, {})
+        self._idle.serve(before.idle_deployment_id or "", before.idle_variables, {}, is_called=False)
         self._idle.remove_canary()
 
     @property
     def _idle(self) -> StageDriver:
         """The other stage, as a driver of its own."""
-        return StageDriver(replaced_fields(self._release, stage=self._release.green), self._clients)
+        return StageDriver(replaced_fields(self._release, stage=self._release.green), self._clients, self.stage.api_id)

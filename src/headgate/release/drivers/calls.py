@@ -70,6 +70,8 @@ class Clients:
                     ),
                     **self._key(),
                 )
+                if service == "apigateway":
+                    self._made[name].meta.events.register("after-call.apigateway", _with_canary_settings)
             return self._made[name]
 
     @property
@@ -138,6 +140,13 @@ def calling(what: str) -> Iterator[None]:
         raise Refused(told) from error
     except BotoCoreError as error:
         raise Unavailable(f"{what}: {error}") from error
+
+
+def _with_canary_settings(http_response: Any, parsed: dict[str, Any], **_: object) -> None:
+    """The SDK drops what its models do not know, and pins are Headgate's own (docs/canaries.md): put them back."""
+    known = parsed.get("canarySettings")
+    if known is not None:
+        parsed["canarySettings"] = {**json.loads(http_response.content)["canarySettings"], **known}
 
 
 def _health(endpoint_url: str) -> dict[str, Any]:

@@ -8,11 +8,15 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final, Protocol
 
+from msgspec.structs import replace
+
 from headgate.model.release import Release
 from headgate.release.drift import alias_key
 from headgate.release.drivers.calls import Clients, calling
+from headgate.release.drivers.functions import ReleaseFunctions
 from headgate.release.events import AliasTarget
 from headgate.release.failures import Refused
+from headgate.release.seen import CanarySeen
 
 PREFIX: Final = "headgate-"
 _NAMED: Final = re.compile(r":function:([^:/]+)(?::([^/]+))?/invocations")
@@ -24,16 +28,17 @@ class Pins(Protocol):
 
     def problems(self) -> list[str]: ...
 
-    def variables(self) -> frozenset[str]:
-        """The stage variables that are its own, and no part of what the release's file changes."""
+    def seen(self, canary: CanarySeen) -> CanarySeen:
+        """With what is pinned, and without the overrides that do it: they are no part of what the file changes."""
         ...
 
     def canary(self, versions: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
         """Make the canary side mean these versions: extensions by path, and variable overrides."""
         ...
 
-    def base(self, versions: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
-        """The same of the base side: extensions by path, and variables."""
+    def base(self, versions: Mapping[str, str], variables: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
+        """The same of the base side: extensions by path, and variables. `variables` are those that requests run with
+        now: nothing that they name is moved, so that the functions change when the variables do and not before."""
         ...
 
     def settled(self, versions: Mapping[str, str]) -> dict[str, str]:
@@ -64,13 +69,17 @@ class NativePins:
             if qualifier != change.alias and not _VARIABLE.fullmatch(qualifier)
         ] + [_not_called(function) for function in self._changes if function not in named]
 
-    def variables(self) -> frozenset[str]:
-        return frozenset()
+    def seen(self, canary: CanarySeen) -> CanarySeen:
+        return canary
 
     def canary(self, versions: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
         return self._pinned("functionVersions", versions), {}
 
-    def base(self, versions: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
+    def base(
+        self,
+        versions: Mapping[str, str],
+        variables: Mapping[str, str],  # noqa: ARG002 - the protocol's
+    ) -> tuple[dict[str, str], dict[str, str]]:
         return self._pinned("baseFunctionVersions", versions), {}
 
     def settled(self, versions: Mapping[str, str]) -> dict[str, str]:  # noqa: ARG002 - the protocol's
@@ -93,6 +102,7 @@ class AliasPins:
         self._changes = release.change.functions
         self._clients = clients
         self._api_id = api_id
+        self._functions = ReleaseFunctions(release, clients)
         self._variables: dict[str, str] | None = None  # by function
 
     def problems(self) -> list[str]:
@@ -109,18 +119,28 @@ class AliasPins:
                     )
         return found
 
-    def variables(self) -> frozenset[str]:
-        if self._variables is None:
-            self._integrations()
-        return frozenset((self._variables or {}).values())
+    def seen(self, canary: CanarySeen) -> CanarySeen:
+        versions = {}
+        for function, change in self._changes.items():
+            if canary.overrides.get(self._names().get(function, "")) == PREFIX + change.alias:
+                version = self._version_of(function, PREFIX + change.alias)
+                if version is not None:
+                    versions[alias_key(function, change.alias)] = version
+        own = set(self._names().values())
+        overrides = {name: value for name, value in canary.overrides.items() if name not in own}
+        return replace(canary, overrides=overrides, versions=versions)
 
     def canary(self, versions: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
         for function, version in versions.items():
             self._put_alias(function, version)
         return {}, {self._variable(function): PREFIX + self._changes[function].alias for function in versions}
 
-    def base(self, versions: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
-        return self.canary(versions)
+    def base(self, versions: Mapping[str, str], variables: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
+        return {}, {
+            variable: self._alias_for(function, version, variables.get(variable, ""))
+            for function, version in versions.items()
+            for variable in [self._variable(function)]
+        }
 
     def settled(self, versions: Mapping[str, str]) -> dict[str, str]:
         return {self._variable(function): self._changes[function].alias for function in versions}
@@ -129,6 +149,17 @@ class AliasPins:
         for function, change in self._changes.items():
             with calling(f"deleting alias {function}:{PREFIX}{change.alias}"):
                 self._clients.lambda_.delete_alias(FunctionName=function, Name=PREFIX + change.alias)
+
+    def _alias_for(self, function: str, version: str, called: str) -> str:
+        """The alias that means this version: the one that is called now if it does, else another."""
+        alias = self._changes[function].alias
+        if called in {alias, PREFIX + alias} and self._version_of(function, called) == version:
+            return called
+        if called == PREFIX + alias:
+            self._functions.set_alias(function, AliasTarget(version=version))
+            return alias
+        self._put_alias(function, version)
+        return PREFIX + alias
 
     def _put_alias(self, function: str, version: str) -> None:
         client, name = self._clients.lambda_, PREFIX + self._changes[function].alias
@@ -155,12 +186,26 @@ class AliasPins:
         except client.exceptions.ResourceConflictException:
             return  # it has it
 
+    def _version_of(self, function: str, alias: str) -> str | None:
+        """What it points to wholly; None where it is gone, or shares its calls."""
+        client = self._clients.lambda_
+        with calling(f"reading alias {function}:{alias}"):
+            try:
+                found = client.get_alias(FunctionName=function, Name=alias)
+            except client.exceptions.ResourceNotFoundException:
+                return None
+        return None if found.get("RoutingConfig", {}).get("AdditionalVersionWeights") else found["FunctionVersion"]
+
     def _variable(self, function: str) -> str:
+        if function not in self._names():
+            raise Refused(f"no stage variable names the alias of function {function}")
+        return self._names()[function]
+
+    def _names(self) -> Mapping[str, str]:
+        """The stage variable that names a function's alias, by function."""
         if self._variables is None:
             self._integrations()
-        if function not in (self._variables or {}):
-            raise Refused(f"no stage variable names the alias of function {function}")
-        return (self._variables or {})[function]
+        return self._variables or {}
 
     def _integrations(self) -> dict[str, list[tuple[str, str]]]:
         named = integrations_of(self._clients, self._api_id)

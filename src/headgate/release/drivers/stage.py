@@ -1,91 +1,67 @@
 """Strategies canary and all-at-once: one stage, its canary beside it."""
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Mapping
+from typing import Final
 
 from msgspec.structs import replace as replaced_fields
 
 from headgate.model.release import Release
-from headgate.release.drift import variables_of_change
+from headgate.release.drift import variables_of_change, versions_of_change
 from headgate.release.drivers.alarms import alarm_problems, alarm_states
-from headgate.release.drivers.calls import Clients, calling
+from headgate.release.drivers.calls import Clients
 from headgate.release.drivers.driver import known_before
 from headgate.release.drivers.functions import ReleaseFunctions
 from headgate.release.drivers.pins import AliasPins, NativePins, Pins, all_versions
+from headgate.release.drivers.stage_calls import StageCalls
 from headgate.release.drivers.stage_patches import (
     CANARY,
-    Patch,
     canary_patches,
     percent_text,
     promotion_patches,
     replaced,
     stage_patches,
-    without_canary,
+    without_pins,
 )
 from headgate.release.events import Snapshot
 from headgate.release.failures import Refused, Unavailable
 from headgate.release.rollout import Track
-from headgate.release.seen import CanarySeen, StageSeen, Target
-
-if TYPE_CHECKING:
-    from mypy_boto3_apigateway import APIGatewayClient
-
-_DEPLOYMENTS_READ: Final = 500
+from headgate.release.seen import StageSeen, Target
 
 
 class StageDriver:
     """See `driver.Driver`."""
 
-    def __init__(self, release: Release, clients: Clients) -> None:
+    def __init__(self, release: Release, clients: Clients, api_id: str | None = None) -> None:
+        """`api_id` is that of the release's start, whatever is called so now."""
         self._release = release
         self._clients = clients
+        self.stage: Final = StageCalls(clients, release.api or "", release.stage or "", api_id)
         self._functions = ReleaseFunctions(release, clients)
         self._pins_found: Pins | None = None
-        self._api_id_found: str | None = None
-
-    @property
-    def api_id(self) -> str:
-        """The API of the file, which names it or gives its id. Raises Refused and Unavailable."""
-        if self._api_id_found is None:
-            self._api_id_found = find_api(self._gateway, self._release.api or "")
-        return self._api_id_found
-
-    @property
-    def stage_name(self) -> str:
-        return self._release.stage or ""
 
     @property
     def checked_stage(self) -> str:
         """The stage that the change can be asked at before it has all traffic."""
-        return self.stage_name
-
-    def access_log(self) -> dict[str, str]:
-        """The stage's accessLogSettings as they are now; {} for none. Raises Refused and Unavailable."""
-        with calling(f"reading stage {self.stage_name} of API {self._release.api}"):
-            stage = self._gateway.get_stage(restApiId=self.api_id, stageName=self.stage_name)
-        return {name: str(value) for name, value in stage.get("accessLogSettings", {}).items()}
+        return self.stage.name
 
     def problems(self) -> list[str]:
-        stage = self._stage()
+        stage = self.stage.read()
         release = self._release
         found = []
         if stage.canary is not None:
             found.append(
-                f"stage {self.stage_name} has a canary already, deployment {stage.canary.deployment_id} with "
+                f"stage {self.stage.name} has a canary already, deployment {stage.canary.deployment_id} with "
                 f"{stage.canary.percent:g} % of the traffic: promote it or remove it first"
             )
         found += [
-            f"stage {self.stage_name} has no variable {name}, which the release requires: set it on the stage, "
+            f"stage {self.stage.name} has no variable {name}, which the release requires: set it on the stage, "
             "or in change.variables"
             for name in release.require.variables
             if name not in stage.variables and name not in release.change.variables
         ]
-        if release.change.deployment not in {None, "current"}:
-            with calling(f"deployment {release.change.deployment}"):
-                try:
-                    self._gateway.get_deployment(restApiId=self.api_id, deploymentId=release.change.deployment or "")
-                except self._gateway.exceptions.NotFoundException:
-                    found.append(f"API {self.api_id} has no deployment {release.change.deployment}")
+        deployment_id = release.change.deployment
+        if deployment_id not in {None, "current"} and not self.stage.has_deployment(deployment_id or ""):
+            found.append(f"API {self.stage.api_id} has no deployment {release.change.deployment}")
         if not self._clients.is_headgate:
             found += [
                 f"{name} is a feature of Headgate's gateway, which {self._clients.endpoint_url or 'AWS'} has not: "
@@ -99,50 +75,41 @@ class StageDriver:
         return found + alarm_problems(self._clients, release.analysis.alarms)
 
     def read(self) -> Target:
-        stage = self._stage()
-        if stage.canary is not None and self._release.change.functions:
-            own = self._pins.variables()
-            overrides = {name: value for name, value in stage.canary.overrides.items() if name not in own}
-            stage = replaced_fields(stage, canary=replaced_fields(stage.canary, overrides=overrides))
         return Target(
-            stage=stage,
+            stage=self._told(self.stage.read()),
             aliases=self._functions.aliases(),
             alarms=alarm_states(self._clients, self._release.analysis.alarms),
         )
 
+    def _told(self, stage: StageSeen) -> StageSeen:
+        """With what is pinned in the place of what pins it."""
+        if stage.canary is None or not self._release.change.functions:
+            return stage
+        return replaced_fields(stage, canary=self._pins.seen(stage.canary))
+
     def snapshot(self) -> Snapshot:
-        stage = self._stage()
+        stage = self.stage.read()
         return Snapshot(deployment_id=stage.deployment_id, variables=stage.variables, aliases=self._functions.aliases())
 
     def publish(self, function: str, code: bytes) -> str:
         return self._functions.publish(function, code)
 
     def deploy(self, key: str) -> str:
-        """Deployments have no idempotency token: the key stands in the description, and is looked for first."""
-        description = f"headgate release {key}"
-        with calling(f"deploying API {self.api_id}"):
-            pages = self._gateway.get_paginator("get_deployments").paginate(
-                restApiId=self.api_id, PaginationConfig={"MaxItems": _DEPLOYMENTS_READ, "PageSize": 500}
-            )
-            for page in pages:
-                for each in page["items"]:
-                    if each.get("description") == description:
-                        return each["id"]
-            return self._gateway.create_deployment(restApiId=self.api_id, description=description)["id"]
+        return self.stage.deploy(key)
 
     def shift(self, track: Track, percent: float) -> None:
         before, deployment_id = known_before(track), self._deployment_of(track)
         extensions, overrides = self._pins.canary(track.versions) if track.versions else ({}, {})
         overrides = {**self._release.change.variables, **overrides}
-        answer = self._update(
+        answer = self.stage.update(
             f"shifting to {percent:g} %",
             canary_patches(deployment_id, percent, overrides, {**self._canary_features(), **extensions}),
         )
         canary = answer.canary
         if canary is None or canary.percent != percent or canary.deployment_id != deployment_id:
-            raise Unavailable(f"stage {self.stage_name} reads back {canary}, not {percent:g} % to {deployment_id}")
+            raise Unavailable(f"stage {self.stage.name} reads back {canary}, not {percent:g} % to {deployment_id}")
         if answer.deployment_id != before.deployment_id:
-            raise Unavailable(f"stage {self.stage_name} serves {answer.deployment_id}, not {before.deployment_id}")
+            raise Unavailable(f"stage {self.stage.name} serves {answer.deployment_id}, not {before.deployment_id}")
 
     def put_back(self, track: Track) -> None:
         before = known_before(track)
@@ -152,13 +119,22 @@ class StageDriver:
             self.remove_canary()
             return
         self._functions.restore(before.aliases)
-        stage = self._stage()
+        stage = self.stage.read()
         if stage.deployment_id != before.deployment_id or dict(stage.variables) != dict(before.variables):
             self.serve(before.deployment_id or "", before.variables, {})
-        if self._release.strategy != "canary" or track.percent is None:
+        if self._release.strategy != "canary" or track.percent is None or self._has_added_variable(stage):
             self.remove_canary()
+        elif self._clients.is_headgate:
+            added = without_pins(stage, versions_of_change(self._release, track))
+            if added:
+                self.stage.update("taking pins out", added)
         if track.percent is not None:
             self.shift(track, track.percent)
+
+    def _has_added_variable(self, stage: StageSeen) -> bool:
+        """Whether the canary has a variable that is not the release's: that AWS takes one out again is not known."""
+        canary = self._told(stage).canary
+        return canary is not None and not set(canary.overrides) <= set(self._release.change.variables)
 
     def promote(self, track: Track, part: str) -> None:
         match part:
@@ -179,9 +155,9 @@ class StageDriver:
         old = all_versions(before.aliases) if self._release.change.functions else {}
         match part:
             case "traffic" if not promoted:
-                stage = self._stage()
+                stage = self.stage.read()
                 if stage.canary is not None and stage.canary.percent:
-                    self._update("taking the traffic back", [replaced(f"{CANARY}/percentTraffic", "0.0")])
+                    self.stage.update("taking the traffic back", [replaced(f"{CANARY}/percentTraffic", "0.0")])
             case "traffic":
                 self.serve(before.deployment_id or "", before.variables, old)
             case "aliases":
@@ -196,15 +172,11 @@ class StageDriver:
                 raise Refused(f"a stage has no part {part!r} to roll back")
 
     @property
-    def _gateway(self) -> "APIGatewayClient":
-        return self._clients.apigateway
-
-    @property
     def _pins(self) -> Pins:
         if self._pins_found is None:
             native = self._clients.is_headgate
             kind = NativePins if native else AliasPins
-            self._pins_found = kind(self._release, self._clients, self.api_id)
+            self._pins_found = kind(self._release, self._clients, self.stage.api_id)
         return self._pins_found
 
     def _deployment_of(self, track: Track) -> str:
@@ -223,16 +195,16 @@ class StageDriver:
         return features
 
     def _promote_canary(self, track: Track) -> None:
-        stage = self._stage()
+        stage = self.stage.read()
         if stage.canary is None:
             wanted = variables_of_change(self._release, known_before(track))
             # Without a deployment and a variable of its own nothing tells a promoted change from one that was removed.
             if stage.deployment_id == self._deployment_of(track) and stage.variables == wanted and not track.versions:
                 return  # done, before a crash
-            raise Refused(f"the canary of stage {self.stage_name} is gone")
-        extensions, variables = self._pins.base(track.versions) if track.versions else ({}, {})
+            raise Refused(f"the canary of stage {self.stage.name} is gone")
+        extensions, variables = self._pins.base(track.versions, stage.variables) if track.versions else ({}, {})
         overrides = {**self._release.change.variables, **variables}
-        answer = self._update(
+        answer = self.stage.update(
             "promoting",
             [
                 *(replaced(f"{CANARY}/{path}", version) for path, version in sorted(extensions.items())),
@@ -240,25 +212,34 @@ class StageDriver:
             ],
         )
         if answer.deployment_id != self._deployment_of(track):
-            raise Unavailable(f"stage {self.stage_name} reads back deployment {answer.deployment_id}")
+            raise Unavailable(f"stage {self.stage.name} reads back deployment {answer.deployment_id}")
 
-    def serve(self, deployment_id: str, variables: Mapping[str, str], versions: Mapping[str, str]) -> None:
-        """Everybody gets this, from one call on: deployment, variables and functions as one."""
-        stage = self._stage()
-        extensions, named = self._pins.base(versions) if versions else ({}, {})
+    def serve(
+        self,
+        deployment_id: str,
+        variables: Mapping[str, str],
+        versions: Mapping[str, str],
+        *,
+        is_called: bool = True,
+    ) -> None:
+        """Everybody gets this, from one call on: deployment, variables and functions as one.
+
+        `is_called`: what the stage serves now must stay whole until then.
+        """
+        stage = self.stage.read()
+        native = self._clients.is_headgate
+        if not native:
+            # AWS does not let a stage with a canary have another deployment. And then what it calls may be moved.
+            self.stage.remove_canary(stage)
+        extensions, named = self._pins.base(versions, stage.variables if is_called else {}) if versions else ({}, {})
         patches = stage_patches(stage, deployment_id, {**variables, **named})
-        if stage.canary is not None:
-            patches = [*patches, replaced(f"{CANARY}/percentTraffic", "0.0")]
+        if native and stage.canary is not None:
+            patches.append(replaced(f"{CANARY}/percentTraffic", "0.0"))
         patches += [replaced(f"{CANARY}/{path}", version) for path, version in sorted(extensions.items())]
-        if not self._clients.is_headgate:
-            # AWS does not let a stage with a canary have another deployment.
-            for call in without_canary(stage):
-                self._update("removing the canary", call)
-            patches = [each for each in patches if not each["path"].startswith(CANARY)]
         if patches:
-            answer = self._update(f"serving deployment {deployment_id}", patches)
+            answer = self.stage.update(f"serving deployment {deployment_id}", patches)
             if answer.deployment_id != deployment_id:
-                raise Unavailable(f"stage {self.stage_name} reads back deployment {answer.deployment_id}")
+                raise Unavailable(f"stage {self.stage.name} reads back deployment {answer.deployment_id}")
 
     def _settle(self, versions: Mapping[str, str]) -> None:
         """The aliases mean it themselves now: nothing needs to be pinned."""
@@ -266,55 +247,10 @@ class StageDriver:
             named = self._pins.settled(versions)
             patches = [replaced(f"/variables/{name}", alias) for name, alias in sorted(named.items())]
             if patches:
-                self._update("naming the aliases again", patches)
+                self.stage.update("naming the aliases again", patches)
         self.remove_canary()
         if versions:
             self._pins.clear()
 
     def remove_canary(self) -> None:
-        for call in without_canary(self._stage()):
-            self._update("removing the canary", call)
-
-    def _stage(self) -> StageSeen:
-        with calling(f"reading stage {self.stage_name} of API {self._release.api}"):
-            return stage_seen(self._gateway.get_stage(restApiId=self.api_id, stageName=self.stage_name))
-
-    def _update(self, what: str, patches: Sequence[Patch]) -> StageSeen:
-        with calling(f"{what} on stage {self.stage_name}"):
-            answer: Any = self._gateway.update_stage(
-                restApiId=self.api_id,
-                stageName=self.stage_name,
-                patchOperations=patches,  # type: ignore[arg-type]  # the stubs know no `from`
-            )
-        return stage_seen(answer)
-
-
-def find_api(gateway: "APIGatewayClient", name_or_id: str) -> str:
-    """Raises Refused where none, or more than one, is meant; and Unavailable."""
-    with calling("listing the APIs"):
-        pages = gateway.get_paginator("get_rest_apis").paginate(PaginationConfig={"PageSize": 500})
-        apis = [each for page in pages for each in page["items"]]
-    if any(each["id"] == name_or_id for each in apis):
-        return name_or_id
-    named = [each["id"] for each in apis if each["name"] == name_or_id]
-    if not named:
-        raise Refused(f"there is no API {name_or_id!r}, by name or by id")
-    if len(named) > 1:
-        raise Refused(f"{len(named)} APIs are named {name_or_id!r}: give the id, one of {', '.join(sorted(named))}")
-    return named[0]
-
-
-def stage_seen(stage: Mapping[str, Any]) -> StageSeen:
-    """GetStage's or UpdateStage's answer."""
-    canary = stage.get("canarySettings")
-    return StageSeen(
-        deployment_id=stage["deploymentId"],
-        variables=stage.get("variables") or {},
-        canary=None
-        if canary is None
-        else CanarySeen(
-            deployment_id=canary.get("deploymentId", stage["deploymentId"]),
-            percent=float(canary.get("percentTraffic", 0.0)),
-            overrides=canary.get("stageVariableOverrides") or {},
-        ),
-    )
+        self.stage.remove_canary(self.stage.read())

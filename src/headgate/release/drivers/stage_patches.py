@@ -72,6 +72,16 @@ def without_canary(seen: StageSeen) -> Sequence[Sequence[Patch]]:
     return tuple(each for each in (stop, [removed(CANARY)]) if each)
 
 
+def without_pins(seen: StageSeen, wanted: Mapping[str, str]) -> list[Patch]:
+    """Takes out what is pinned and not wanted; `wanted` is of the canary's side, by function:alias."""
+    if seen.canary is None:
+        return []
+    return [
+        *(removed(f"{CANARY}/functionVersions/{key}") for key in sorted(seen.canary.versions) if key not in wanted),
+        *(removed(f"{CANARY}/baseFunctionVersions/{key}") for key in sorted(seen.canary.base_versions)),
+    ]
+
+
 def _deployment(seen: StageSeen, deployment_id: str) -> Iterator[Patch]:
     if seen.deployment_id != deployment_id:
         yield replaced("/deploymentId", deployment_id)
