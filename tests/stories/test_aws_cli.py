@@ -1,46 +1,32 @@
 """The aws CLI, version 1, unmodified, with AWS_ENDPOINT_URL alone: the life of an API and its function."""
 
 import json
-import subprocess
-import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from support.aws_cli import AwsCli
 from support.functions import ROLE, replying, zipped
 from support.server import RunningServer, fetch, running
 
-_AWS = Path(sys.executable).parent / "aws"
 _URI = "arn:aws:apigateway:us-east-1:lambda:path/2015-03-31/functions/"
 
 
 @pytest.fixture
-def aws(tmp_path: Path) -> Callable[..., Any]:
-    """`aws(server, "apigateway get-rest-apis")`: the answer as JSON, None where it has none; words may follow."""
+def aws(tmp_path: Path) -> Iterator[Callable[..., Any]]:
+    """`aws(server, "apigateway get-rest-apis")`; see `AwsCli`."""
+    by_url: dict[str, AwsCli] = {}
 
     def call(server: RunningServer, line: str, *words: str) -> Any:
-        done = subprocess.run(
-            [str(_AWS), *line.split(), *words],
-            capture_output=True,
-            text=True,
-            cwd=tmp_path,
-            env={
-                "HOME": str(tmp_path),
-                "PATH": "/usr/bin:/bin",
-                "AWS_ENDPOINT_URL": server.url,
-                "AWS_ACCESS_KEY_ID": "test",
-                "AWS_SECRET_ACCESS_KEY": "test",
-                "AWS_DEFAULT_REGION": "us-east-1",
-            },
-            timeout=60,
-            check=False,
-        )
-        assert (done.returncode, done.stderr) == (0, ""), (line, words, done.stderr)
-        return json.loads(done.stdout) if done.stdout.strip() else None
+        if server.url not in by_url:
+            by_url[server.url] = AwsCli(server.url, tmp_path)
+        return by_url[server.url](line, *words)
 
-    return call
+    yield call
+    for each in by_url.values():
+        each.close()
 
 
 def test_the_aws_cli_makes_edits_deploys_canaries_promotes_rolls_back_and_deletes(

@@ -1,54 +1,17 @@
 """The aws CLI, version 1, unmodified: every noun of Lambda, made, read, changed and deleted."""
 
 import json
-import subprocess
-import sys
+from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+from support.aws_cli import AwsCli
 from support.functions import ROLE, replying, zipped
-from support.server import RunningServer, running
+from support.server import running
 
-# One process for all commands: the CLI's own start takes longer than most of what it asks for.
-_RUN_ALL = """
-import contextlib, io, json, sys
-from awscli.clidriver import create_clidriver
-driver = create_clidriver()
-answers = []
-for words in json.load(sys.stdin):
-    said = io.StringIO()
-    with contextlib.redirect_stdout(said):
-        status = driver.main(words)
-    answers.append([status, said.getvalue()])
-json.dump(answers, sys.stdout)
-"""
 _FN = "--function-name orders"
-
-
-def _aws(server: RunningServer, folder: Path, *lines: str) -> list[Any]:
-    """The answers to these commands, of `aws lambda` where they name no service, as JSON; None where there is none."""
-    commands = [line.split() if line.startswith("sqs ") else ["lambda", *line.split()] for line in lines]
-    done = subprocess.run(
-        [sys.executable, "-c", _RUN_ALL],
-        input=json.dumps(commands),
-        capture_output=True,
-        text=True,
-        cwd=folder,
-        env={
-            "HOME": str(folder),
-            "PATH": "/usr/bin:/bin",
-            "AWS_ENDPOINT_URL": server.url,
-            "AWS_ACCESS_KEY_ID": "test",
-            "AWS_SECRET_ACCESS_KEY": "test",
-            "AWS_DEFAULT_REGION": "us-east-1",
-        },
-        timeout=120,
-        check=False,
-    )
-    assert (done.returncode, done.stderr) == (0, ""), done.stderr
-    answers = json.loads(done.stdout)
-    assert [line for line, (status, _) in zip(lines, answers, strict=True) if status] == []
-    return [json.loads(said) if said.strip() else None for _, said in answers]
+Ask = Callable[..., list[Any]]
 
 
 def test_the_aws_cli_drives_every_noun_of_lambda(tmp_path: Path) -> None:
@@ -56,25 +19,26 @@ def test_the_aws_cli_drives_every_noun_of_lambda(tmp_path: Path) -> None:
     (tmp_path / "two.zip").write_bytes(zipped(replying("two")))
     (tmp_path / "layer.zip").write_bytes(zipped("shared = True\n"))
     (tmp_path / "event.json").write_text("{}")
-    with running("--ephemeral") as server:
-        _versions_and_aliases(server, tmp_path)
-        _calls(server, tmp_path)
-        _concurrency(server, tmp_path)
-        _layers(server, tmp_path)
-        _urls_mappings_and_tags(server, tmp_path)
-        _signing_and_runtime_management(server, tmp_path)
-        *_, functions = _aws(
-            server, tmp_path, f"delete-alias {_FN} --name live", f"delete-function {_FN}", "list-functions"
-        )
+    with running("--ephemeral") as server, closing(AwsCli(server.url, tmp_path)) as aws:
+
+        def ask(*lines: str) -> list[Any]:
+            """The answers to these commands, of `aws lambda` where they name no service."""
+            return [aws(line if line.startswith("sqs ") else f"lambda {line}") for line in lines]
+
+        _versions_and_aliases(ask)
+        _calls(ask, tmp_path)
+        _concurrency(ask)
+        _layers(ask)
+        _urls_mappings_and_tags(ask, server.url)
+        _signing_and_runtime_management(ask)
+        *_, functions = ask(f"delete-alias {_FN} --name live", f"delete-function {_FN}", "list-functions")
 
         assert functions["Functions"] == []
 
 
-def _versions_and_aliases(server: RunningServer, folder: Path) -> None:
+def _versions_and_aliases(ask: Ask) -> None:
     grant = "--statement-id s --action lambda:InvokeFunction --principal sns.amazonaws.com"
-    alias, aliases, versions, _, policy, settings, _ = _aws(
-        server,
-        folder,
+    alias, aliases, versions, _, policy, settings, _ = ask(
         f"create-function {_FN} --runtime python3.13 --handler handler.handle --role {ROLE} --zip-file fileb://one.zip",
         f"wait function-active-v2 {_FN}",
         f"publish-version {_FN}",
@@ -98,10 +62,8 @@ def _versions_and_aliases(server: RunningServer, folder: Path) -> None:
     assert settings["AccountLimit"]["ConcurrentExecutions"] == 1000
 
 
-def _calls(server: RunningServer, folder: Path) -> None:
-    called, queued, dry, asynchronous, _, config, configs, _ = _aws(
-        server,
-        folder,
+def _calls(ask: Ask, folder: Path) -> None:
+    called, queued, dry, asynchronous, _, config, configs, _ = ask(
         f"invoke {_FN} --qualifier 1 called.json",
         f"invoke {_FN} --invocation-type Event queued.json",
         f"invoke {_FN} --invocation-type DryRun dry.json",
@@ -120,10 +82,8 @@ def _calls(server: RunningServer, folder: Path) -> None:
     assert len(configs["FunctionEventInvokeConfigs"]) == 1
 
 
-def _concurrency(server: RunningServer, folder: Path) -> None:
-    _, reserved, _, _, provisioned, listed, _ = _aws(
-        server,
-        folder,
+def _concurrency(ask: Ask) -> None:
+    _, reserved, _, _, provisioned, listed, _ = ask(
         f"put-function-concurrency {_FN} --reserved-concurrent-executions 5",
         f"get-function-concurrency {_FN}",
         f"delete-function-concurrency {_FN}",
@@ -138,12 +98,10 @@ def _concurrency(server: RunningServer, folder: Path) -> None:
     assert len(listed["ProvisionedConcurrencyConfigs"]) == 1
 
 
-def _layers(server: RunningServer, folder: Path) -> None:
+def _layers(ask: Ask) -> None:
     arn = "arn:aws:lambda:us-east-1:000000000000:layer:shared:1"
     layer = "--layer-name shared --version-number 1"
-    published, used, layers, versions, by_arn, _, policy, *_ = _aws(
-        server,
-        folder,
+    published, used, layers, versions, by_arn, _, policy, *_ = ask(
         "publish-layer-version --layer-name shared --zip-file fileb://layer.zip",
         f"update-function-configuration {_FN} --layers {arn}",
         "list-layers",
@@ -163,11 +121,9 @@ def _layers(server: RunningServer, folder: Path) -> None:
     assert json.loads(policy["Policy"])["Statement"][0]["Sid"] == "s"
 
 
-def _urls_mappings_and_tags(server: RunningServer, folder: Path) -> None:
+def _urls_mappings_and_tags(ask: Ask, url: str) -> None:
     function = "arn:aws:lambda:us-east-1:000000000000:function:orders"
-    _, changed, urls, _, _, tags, _ = _aws(
-        server,
-        folder,
+    _, changed, urls, _, _, tags, _ = ask(
         f"create-function-url-config {_FN} --auth-type NONE",
         f"update-function-url-config {_FN} --auth-type AWS_IAM",
         f"list-function-url-configs {_FN}",
@@ -181,15 +137,11 @@ def _urls_mappings_and_tags(server: RunningServer, folder: Path) -> None:
     assert tags == {"Tags": {"team": "orders"}}
 
     queue = "arn:aws:sqs:us-east-1:000000000000:orders"
-    _, mapping = _aws(
-        server,
-        folder,
-        f"sqs create-queue --queue-name orders --endpoint-url {server.url}",  # by itself it asks an old host of its own
+    _, mapping = ask(
+        f"sqs create-queue --queue-name orders --endpoint-url {url}",  # by itself it asks an old host of its own
         f"create-event-source-mapping {_FN} --event-source-arn {queue} --batch-size 5",
     )
-    changed, listed, _, _ = _aws(
-        server,
-        folder,
+    changed, listed, _, _ = ask(
         f"update-event-source-mapping --uuid {mapping['UUID']} --no-enabled",
         f"list-event-source-mappings {_FN}",
         f"get-event-source-mapping --uuid {mapping['UUID']}",
@@ -199,16 +151,12 @@ def _urls_mappings_and_tags(server: RunningServer, folder: Path) -> None:
     assert [each["BatchSize"] for each in listed["EventSourceMappings"]] == [5]
 
 
-def _signing_and_runtime_management(server: RunningServer, folder: Path) -> None:
+def _signing_and_runtime_management(ask: Ask) -> None:
     profile = "arn:aws:signer:us-east-1:000000000000:/signing-profiles/orders/1234567890"
-    (made,) = _aws(
-        server, folder, f"create-code-signing-config --allowed-publishers SigningProfileVersionArns={profile}"
-    )
+    (made,) = ask(f"create-code-signing-config --allowed-publishers SigningProfileVersionArns={profile}")
     arn = made["CodeSigningConfig"]["CodeSigningConfigArn"]
     config = f"--code-signing-config-arn {arn}"
-    _, used, users, _, _, managed = _aws(
-        server,
-        folder,
+    _, used, users, _, _, managed = ask(
         f"put-function-code-signing-config {_FN} {config}",
         f"get-function-code-signing-config {_FN}",
         f"list-functions-by-code-signing-config {config}",
