@@ -42,7 +42,6 @@ async def put_log_events(
         last = writing.write_events(stream, request["logStreamName"], taken, now_ms) if taken else 0
         return last, rejected
 
-    await ports.buffer.flush()  # the stream may be one that a function has just begun
     last, rejected = await change(ports, act, through=False)
     return {"nextSequenceToken": f"{last:056d}", "rejectedLogEventsInfo": rejected or None}
 

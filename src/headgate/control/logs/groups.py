@@ -50,7 +50,6 @@ async def create_log_group(ports: LogsPorts, scope: Scope, now: float, request: 
         except sqlite3.IntegrityError as error:
             raise already_exists("log group") from error
 
-    await ports.buffer.flush()  # a group that a function wrote to just now is there
     await change(ports, act)
 
 
@@ -72,7 +71,6 @@ async def delete_log_group(
         writing.connection.execute("INSERT INTO doomed VALUES ('group', ?)", (group.id,))
         writing.forget()
 
-    await ports.buffer.flush()
     await change(ports, act)
 
 
@@ -143,7 +141,6 @@ async def _update(ports: LogsPorts, scope: Scope, name: str, column: str, value:
         if not updated:
             raise group_not_found()
 
-    await ports.buffer.flush()
     await change(ports, act)
 
 

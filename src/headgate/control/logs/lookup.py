@@ -48,7 +48,11 @@ def parse_group_arn(arn: str) -> tuple[str, str, str] | None:
 
 
 async def change(ports: LogsPorts, act: Callable[[Writing], T], *, through: bool = True) -> T:
-    """Run a writing transaction. Raises ApiError when too many wait."""
+    """Run a writing transaction that finds all groups and lines that functions have made by now.
+
+    Raises ApiError when too many wait.
+    """
+    await ports.buffer.flush()
     try:
         return await ports.logs.write(act, through=through)
     except Busy as error:

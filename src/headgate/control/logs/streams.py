@@ -34,7 +34,6 @@ async def create_log_stream(
         except sqlite3.IntegrityError as error:
             raise already_exists("log stream") from error
 
-    await ports.buffer.flush()
     await change(ports, act)
 
 
@@ -50,7 +49,6 @@ async def delete_log_stream(
         writing.connection.execute("INSERT INTO doomed VALUES ('stream', ?)", (stream.id,))
         writing.forget()
 
-    await ports.buffer.flush()
     await change(ports, act)
 
 

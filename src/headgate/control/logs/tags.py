@@ -73,7 +73,6 @@ async def _change(ports: LogsPorts, scope: Scope, name: str, edit: Callable[[Tag
             "UPDATE log_group SET tags = ? WHERE id = ?", (orjson.dumps(tags).decode(), group.id)
         )
 
-    await ports.buffer.flush()
     await change(ports, act)
 
 
