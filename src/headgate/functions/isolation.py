@@ -7,7 +7,6 @@ Three layers, each of which holds where the next is not to be had; docs/isolatio
 - bubblewrap around each function's processes, where it is installed and works (`sandbox.py`).
 """
 
-import logging
 import os
 import pwd
 import shutil
@@ -22,8 +21,6 @@ from msgspec.structs import replace
 
 from headgate.functions.sandbox import RUNTIME_DIR, RUNTIME_ROOT, SITE_PACKAGES, TEMPORARY, Sandbox, shown_in_temporary
 from headgate.model.value import Value
-
-_log = logging.getLogger("headgate.functions")
 
 DEFAULT_USER: Final = "nobody"
 _PROBE_S: Final = 5.0
@@ -60,6 +57,8 @@ class Isolation(Value, frozen=True):
     sandbox: Sandbox | None = None
     account: Account | None = None  # None: the server's own
     python: str = sys.executable
+    lacks: tuple[str, ...] = ()
+    """What was to be had and is not on this machine, a line each: to be told once the server serves."""
 
     def __str__(self) -> str:
         walls = "bubblewrap" if self.sandbox is not None else "no sandbox"
@@ -67,12 +66,13 @@ class Isolation(Value, frozen=True):
 
 
 def choose(*, sandbox: str, network: str, user: str, data: Path) -> Isolation:
-    """What is asked for, as far as this machine has it; what is missing is logged, in one line.
+    """What is asked for, as far as this machine has it.
 
     `sandbox` is auto, bwrap or none; `network` host or none; `user` a name or number, or "" for nobody. Runs a program
     in a sandbox once, some 20 ms. Raises IsolationError where something is missing that was asked for by its name.
     """
     account = _account(user)
+    lacks: list[str] = []
     why_not = "sandbox is 'none'"
     if sandbox != "none":
         found = shutil.which("bwrap")
@@ -93,12 +93,11 @@ def choose(*, sandbox: str, network: str, user: str, data: Path) -> Isolation:
                 f"function_user is {user!r}, who may not read {closed}, which running functions needs; "
                 "install Headgate and its interpreter where all users may read them, or install bubblewrap"
             )
-        _log.warning("functions run as root: %s may not read %s", account.name, closed)
+        lacks.append(f"functions run as root: {account.name} may not read {closed}")
         account = None
-    isolation = Isolation(account=account)
     if sandbox == "auto":
-        _log.warning("functions run without a sandbox: %s; see docs/isolation.md", why_not)
-    return isolation
+        lacks.append(f"functions run without a sandbox: {why_not}; see docs/isolation.md")
+    return Isolation(account=account, lacks=tuple(lacks))
 
 
 def probe(isolation: Isolation) -> Isolation:
@@ -126,9 +125,10 @@ def probe(isolation: Isolation) -> Isolation:
     shares = done.stdout.strip()
     if not shares and shown_in_temporary():
         shares = f"Headgate or its interpreter is below {TEMPORARY}"
-    if shares:
-        _log.warning("execution environments of one function version share a /tmp: %s; see docs/isolation.md", shares)
-    return replace(isolation, sandbox=replace(isolation.sandbox, own_temporary=not shares))
+    if not shares:
+        return replace(isolation, sandbox=replace(isolation.sandbox, own_temporary=True))
+    lacks = f"execution environments of one function version share a /tmp: {shares}; see docs/isolation.md"
+    return replace(isolation, sandbox=replace(isolation.sandbox, own_temporary=False), lacks=(lacks,))
 
 
 def closed_to_others(python: str) -> Path | None:

@@ -1,6 +1,7 @@
 """Functions at work in one server: their environments, their events, the queues polled for them, and their old code."""
 
 import asyncio
+import logging
 import time
 from functools import partial
 from typing import Final
@@ -26,6 +27,8 @@ from headgate.settings import Settings
 from headgate.telemetry.function_metrics import FunctionMeters
 from headgate.wiring.state import State
 from headgate.wiring.telemetry import TelemetryPart
+
+_log = logging.getLogger("headgate.functions")
 
 LEFT_CALLS_S: Final = 5.0  # at most, at a stop, for function calls whose clients are gone
 _LONG_POLL_S: Final = 5  # that a receive waits for a message: a stop waits for it too
@@ -87,7 +90,12 @@ class FunctionPart:
         )
 
     async def load(self) -> None:
-        """Take up the events that are stored, and delete code that nothing refers to, now and from time to time."""
+        """Take up the events that are stored, and delete code that nothing refers to, now and from time to time.
+
+        From here on functions run, so now it is told what keeps them less apart than asked for.
+        """
+        for each in self.runtime.isolation.lacks:
+            _log.warning("%s", each)
         await self.events.load()
         in_use = await self._state.store.write(delete_old_code)
         await asyncio.to_thread(discard_old_folders, self._state.functions_place / "code", in_use)

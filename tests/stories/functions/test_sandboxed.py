@@ -292,7 +292,7 @@ def handler(event, context):
             assert one[0] != other[0]
             for seen in (one, other):
                 assert seen[1:3] == [seen[0], ["kept"]]
-                assert seen[3] == sorted(["init", Path(one[0]).name, Path(other[0]).name])
+                assert {"init", Path(one[0]).name, Path(other[0]).name} <= set(seen[3])
 
     run(story())
 

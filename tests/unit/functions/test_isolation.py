@@ -23,15 +23,13 @@ def test_without_a_sandbox_and_as_the_server_s_user_nothing_is_set_up(tmp_path: 
 
 
 @pytest.mark.usefixtures("no_programs")
-def test_auto_goes_on_without_bubblewrap_and_says_so_in_one_line(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_auto_goes_on_without_bubblewrap_and_says_so_in_one_line(tmp_path: Path) -> None:
     isolation = choose(sandbox="auto", network="host", user=_SELF, data=tmp_path)
 
     assert isolation.sandbox is None
-    assert [record.getMessage() for record in caplog.records] == [
-        "functions run without a sandbox: bubblewrap (the command bwrap) is not installed; see docs/isolation.md"
-    ]
+    assert isolation.lacks == (
+        "functions run without a sandbox: bubblewrap (the command bwrap) is not installed; see docs/isolation.md",
+    )
 
 
 @pytest.mark.usefixtures("no_programs")
@@ -50,13 +48,13 @@ def test_a_bubblewrap_that_does_not_work_is_named_with_its_own_words(
 
 
 @pytest.mark.parametrize(
-    ("says", "own", "logged"),
+    ("says", "own", "lacks"),
     [
-        pytest.param("", True, [], id="it can"),
+        pytest.param("", True, (), id="it can"),
         pytest.param(
             "it is full",
             False,
-            ["execution environments of one function version share a /tmp: it is full; see docs/isolation.md"],
+            ("execution environments of one function version share a /tmp: it is full; see docs/isolation.md",),
             id="it cannot",
         ),
     ],
@@ -64,10 +62,9 @@ def test_a_bubblewrap_that_does_not_work_is_named_with_its_own_words(
 def test_whether_an_environment_can_mount_a_tmp_of_its_own_is_what_the_trial_says(
     says: str,
     own: bool,
-    logged: list[str],
+    lacks: tuple[str, ...],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
-    caplog: pytest.LogCaptureFixture,
 ) -> None:
     if shown_in_temporary():
         pytest.skip("Headgate is below /tmp itself")
@@ -77,7 +74,7 @@ def test_whether_an_environment_can_mount_a_tmp_of_its_own_is_what_the_trial_say
 
     assert isolation.sandbox is not None
     assert isolation.sandbox.own_temporary is own
-    assert [record.getMessage() for record in caplog.records] == logged
+    assert isolation.lacks == lacks
 
 
 def _bubblewrap(script: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
