@@ -6,18 +6,18 @@ import statistics
 import sys
 import time
 import urllib.request
+from functools import partial
 from typing import Final
 
 from bench import metrics
-from bench.load import BACKEND_PORT, PROXY, STATIC, Load, missing_tools, nginx, processor_s, resident_mib, wrk
-from bench.report import LOAD_CORE, OUT, ROUNDS, SERVER_CORE, Report, beside_bare, median
+from bench.load import BACKEND_PORT, PROXY, STATIC, missing_tools, nginx, processor_s, resident_mib, wrk
+from bench.report import LOAD_CORE, OUT, ROUNDS, SERVER_CORE, Report, beside_bare, by_turns, median
 from bench.target import headgate
 
 
 def http_proxy(report: Report, seconds: int) -> None:
     """One pinned core for the proxy, the other for the backend and the load; the two proxies take turns."""
-    ours: list[Load] = []
-    theirs: list[Load] = []
+    load_of = partial(wrk, connections=32, core=LOAD_CORE)
     with (
         nginx(BACKEND_PORT, STATIC, LOAD_CORE),
         nginx(18082, PROXY, SERVER_CORE) as other,
@@ -25,10 +25,8 @@ def http_proxy(report: Report, seconds: int) -> None:
     ):
         url = target.http_proxy(f"http://127.0.0.1:{BACKEND_PORT}/")
         for address in (url, other):
-            wrk(address, connections=32, seconds=1, core=LOAD_CORE)
-        for _ in range(ROUNDS):
-            ours.append(wrk(url, connections=32, seconds=seconds, core=LOAD_CORE))
-            theirs.append(wrk(other, connections=32, seconds=seconds, core=LOAD_CORE))
+            load_of(address, seconds=1)
+        ours, theirs = by_turns(partial(load_of, url, seconds=seconds), partial(load_of, other, seconds=seconds))
     mine, nginx_s = median(ours), median(theirs)
     ratio = mine.per_s / nginx_s.per_s
     report.add("nginx proxy_pass, one core", str(nginx_s), "", reached=nginx_s.failed == 0)

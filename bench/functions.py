@@ -7,6 +7,7 @@ import statistics
 import sys
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -15,8 +16,8 @@ import uvloop
 from bench import peers
 from bench.dev import saves
 from bench.function_runtime import NoLogs, a_spec
-from bench.load import Load, missing_tools, resident_mib, wait_for, wrk
-from bench.report import OUT, ROUNDS, Report, beside_bare, median
+from bench.load import missing_tools, resident_mib, wait_for, wrk
+from bench.report import OUT, ROUNDS, Report, beside_bare, by_turns, median
 from bench.target import headgate
 from headgate.functions.isolation import choose
 from headgate.functions.runtime import FunctionRuntime, RuntimeLimits
@@ -125,14 +126,11 @@ def beside_peers(report: Report, seconds: int) -> None:
 
 
 def _beside(report: Report, name: str, their_url: str, our_url: str, seconds: int) -> None:
-    rounds: list[tuple[Load, Load]] = []
     for url in (their_url, our_url):
         wait_for(url, 60.0)  # the first call starts the function
         wrk(url, connections=16, seconds=2)
-    for _ in range(ROUNDS):
-        their_load = wrk(their_url, connections=16, seconds=seconds)
-        rounds.append((their_load, wrk(our_url, connections=16, seconds=seconds)))
-    theirs, ours = (median(list(runs)) for runs in zip(*rounds, strict=True))
+    load_of = partial(wrk, connections=16, seconds=seconds)
+    theirs, ours = map(median, by_turns(partial(load_of, their_url), partial(load_of, our_url)))
     report.add(name, str(theirs), "", reached=theirs.failed == 0)
     report.add(f"{name}: Headgate", str(ours), "", reached=ours.failed == 0)
     if theirs.per_s:

@@ -2,8 +2,9 @@
 
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -55,11 +56,9 @@ def beside_bare(report: Report, what: str, url: str, seconds: int, wanted_per_s:
 
     `wanted_per_s` is what the budget asks for on the machine that it was set on.
     """
-    theirs, ours = [], []
+    load_of = partial(wrk, connections=32, seconds=seconds)
     with bare() as bare_url:
-        for _ in range(ROUNDS):
-            theirs.append(wrk(bare_url, connections=32, seconds=seconds, core=LOAD_CORE))
-            ours.append(wrk(url, connections=32, seconds=seconds))
+        theirs, ours = by_turns(partial(load_of, bare_url, core=LOAD_CORE), partial(load_of, url))
     yardstick, load = median(theirs), median(ours)
     relative = yardstick.per_s / BUDGET_BARE_PER_S
     told = f"{yardstick}; {relative:.2f} of the budget's machine"
@@ -70,6 +69,12 @@ def beside_bare(report: Report, what: str, url: str, seconds: int, wanted_per_s:
     ratio, wanted = shares[len(shares) // 2], wanted_per_s / BUDGET_BARE_PER_S
     told = f"{ratio:.3f}, {shares[0]:.3f} to {shares[-1]:.3f}"
     report.add(f"{what} / bare answer", told, f">= {wanted:.3f}", reached=ratio >= wanted)
+
+
+def by_turns(*loads: Callable[[], Load]) -> list[list[Load]]:
+    """The runs of each, which take turns: the machine's moods are then in all of them alike."""
+    rounds = [[load() for load in loads] for _ in range(ROUNDS)]
+    return [list(runs) for runs in zip(*rounds, strict=True)]
 
 
 def median(runs: list[Load]) -> Load:

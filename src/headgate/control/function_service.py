@@ -208,9 +208,12 @@ class FunctionService:
         except TimeoutError:
             meter.outlived()
             raise
-        except BaseException as error:
+        except Throttled:
             meter.leave()
-            meter.throttles += isinstance(error, Throttled)
+            meter.refuse()
+            raise
+        except BaseException:
+            meter.leave()
             raise
         finally:
             gate.running -= 1

@@ -9,7 +9,6 @@ import orjson
 from headgate.dataplane import headers
 from headgate.dataplane.media_types import is_binary
 from headgate.dataplane.request import Request, query_parameters, request_time
-from headgate.model.call import Call
 
 _IDENTITY: Final[dict[str, str | None]] = dict.fromkeys(
     (
@@ -136,7 +135,7 @@ def _gathered(pairs: list[tuple[str, str]]) -> dict[str, list[str]]:
 
 
 def _body(request: Request) -> tuple[str, bool]:
-    call: Call = request.call
+    call = request.call
     binary = request.variant.binary_media_types
     if binary and is_binary(binary, headers.first(call.headers, b"content-type")):
         return base64.b64encode(call.body).decode("ascii"), True
