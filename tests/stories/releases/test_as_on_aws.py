@@ -5,10 +5,8 @@ and functions move by a stage variable that names their alias.
 """
 
 import http.client
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -17,9 +15,11 @@ import pytest
 
 from support.apis import Api
 from support.functions import allow_gateway, create_function, zipped
+from support.http_servers import QuietHandler, serving
 from support.releases import Traffic, a_file
 from support.server import RunningServer, command
 
+_OWN_TO_A_CONNECTION = frozenset({"content-length", "transfer-encoding", "connection", "date"})
 _FORMAT = '{"requestId":"$context.requestId","status":"$context.status","latency":"$context.responseLatency"}'
 _GROUP = "arn:aws:logs:us-east-1:000000000000:log-group:shop-access"
 _HANDLER = """
@@ -34,45 +34,23 @@ def nothing_of_headgate(server: RunningServer) -> Iterator[str]:
     """An endpoint that passes all on but Headgate's own pages."""
     there = urlsplit(server.url)
 
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
+    class Handler(QuietHandler):
         def _pass_on(self) -> None:
-            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            body = self.body()
             if self.path.startswith("/_headgate/"):
-                self._answer(404, {}, b"")
+                self.send(404)
                 return
             connection = http.client.HTTPConnection(there.hostname or "", there.port, timeout=60)
             connection.request(self.command, self.path, body, dict(self.headers.items()))
             answer = connection.getresponse()
-            self._answer(answer.status, dict(answer.getheaders()), answer.read())
+            headers = {n: v for n, v in answer.getheaders() if n.lower() not in _OWN_TO_A_CONNECTION}
+            self.send(answer.status, answer.read(), headers)
             connection.close()
 
         do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _pass_on  # noqa: N815 - the names that the base class calls
 
-        def _answer(self, status: int, headers: dict[str, str], body: bytes) -> None:
-            self.send_response(status)
-            for name, value in headers.items():
-                if name.lower() not in {"content-length", "transfer-encoding", "connection", "date"}:
-                    self.send_header(name, value)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *args: Any) -> None:
-            """Says nothing."""
-
-    proxy = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    proxy.daemon_threads = True
-    proxy.block_on_close = False
-    thread = threading.Thread(target=proxy.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{proxy.server_port}"
-    finally:
-        proxy.shutdown()
-        thread.join()
-        proxy.server_close()
+    with serving(Handler) as url:
+        yield url
 
 
 class Shop:

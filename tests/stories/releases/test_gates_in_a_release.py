@@ -1,16 +1,15 @@
 """Gates, migrations and notifications where they stand: in a release on a real server."""
 
 import json
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from headgate.client.releases import ReleaseFailed
+from support.http_servers import QuietHandler, serving
 from support.releases import Story, Versions, a_story
 from support.server import RunningServer, running
 
@@ -22,24 +21,13 @@ def a_receiver() -> Iterator[tuple[str, list[dict[str, Any]]]]:
     """A webhook's URL, and what it was told."""
     told: list[dict[str, Any]] = []
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(QuietHandler):
         def do_POST(self) -> None:
-            told.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
-            self.send_response(204)
-            self.end_headers()
+            told.append(json.loads(self.body()))
+            self.send(200)
 
-        def log_message(self, *args: Any) -> None:
-            """Says nothing."""
-
-    server = HTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}/hook", told
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with serving(Handler) as url:
+        yield f"{url}/hook", told
 
 
 def test_gates_are_asked_where_they_stand_and_people_are_told(
