@@ -308,9 +308,10 @@ def test_a_mapping_to_an_alias_calls_the_version_of_the_alias(server: RunningSer
 
 
 def test_messages_wait_while_their_function_is_gone(server: RunningServer) -> None:
-    relay = Relay(server)
+    relay = Relay(server, Enabled=False)  # so that no receive is under way while the function goes
     relay.client.delete_function(FunctionName=relay.name)
     relay.source.send("x")
+    relay.client.update_event_source_mapping(UUID=relay.mapping["UUID"], Enabled=True)
     other = Relay(server)
 
     other.source.send("now")
