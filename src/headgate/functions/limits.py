@@ -7,7 +7,8 @@ class RuntimeLimits(Value, frozen=True):
     """Bounds of one server process. Times are in seconds."""
 
     max_environments: int = 10  # execution environments of one function version
-    max_total_environments: int = 100  # of all together; at this bound the longest idle one makes room
+    max_total_environments: int = 100
+    """Of all together; at this bound the longest idle one makes room. Functions without one may be as many, too."""
     max_provisioned: int = 50  # of these that may be kept started; the others are for all other functions
     max_waiting: int = 1000  # calls of one function version that wait for an environment
     wait_s: float = 15.0  # how long a call may wait for a free environment; the start of the first one is not counted

@@ -122,10 +122,16 @@ class Parent:
     """One process. Made without an owner and not yet anybody's parent, so that one can be kept in store."""
 
     def __init__(self, command: "ParentCommand") -> None:
+        """Raises OSError where no process can be started."""
         self._loop = asyncio.get_running_loop()
         self._sandboxed = command.sandboxed
         self._control, theirs = socket.socketpair()
-        output, their_output = os.pipe()
+        try:
+            output, their_output = os.pipe()
+        except OSError:
+            self._control.close()
+            theirs.close()
+            raise
         try:
             self._process = subprocess.Popen(
                 command.with_control(theirs.fileno()),
@@ -137,6 +143,10 @@ class Parent:
                 cwd="/",
                 start_new_session=True,
             )
+        except OSError:
+            self._control.close()
+            os.close(output)
+            raise
         finally:
             theirs.close()
             os.close(their_output)

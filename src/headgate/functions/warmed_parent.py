@@ -78,8 +78,9 @@ class WarmedParent:
         """Start an environment, now or when it can be; `provisioned` says that it is to stay."""
         if self._process is None:
             self._provisioned = provisioned
+            self._waiting[environment.number] = environment
             self._start_process(environment.log)
-        if self._is_ready:
+        elif self._is_ready:
             self._fork(environment)
         else:
             self._waiting[environment.number] = environment
@@ -97,6 +98,16 @@ class WarmedParent:
             self._host.end_parent(process, self._folder)
 
     def _start_process(self, log: EnvironmentLog) -> None:
+        """Start it for the environments that wait."""
+        try:
+            self._make_process(log)
+        except OSError as error:
+            self.drop()
+            waiting, self._waiting = self._waiting, {}
+            for environment in waiting.values():
+                self._cannot_start(environment, error)
+
+    def _make_process(self, log: EnvironmentLog) -> None:
         isolation = self._host.isolation
         self._process, self._folder = self._host.take_parent(self._spec, self._launch)
         self._placement = placement = place(self._spec, self._folder, isolation, self._launch.shown)
@@ -134,7 +145,16 @@ class WarmedParent:
     def _fork(self, environment: EnvironmentProcess) -> None:
         assert self._process is not None
         assert self._placement is not None
-        environment.start(self._process, self._placement.temporary_of(environment.number))
+        try:
+            environment.start(self._process, self._placement.temporary_of(environment.number))
+        except OSError as error:
+            self._cannot_start(environment, error)
+
+    def _cannot_start(self, environment: EnvironmentProcess, error: OSError) -> None:
+        """This server has no descriptors, processes or disk left for it, or a program is not there any more."""
+        _log.error("%s: no execution environment can be started: %s", self._spec.arn, error)
+        # In a turn of its own: for the calls that go on waiting the function starts another environment at once.
+        asyncio.get_running_loop().call_soon(environment.init_failed, StartFailure(fault=str(error)))
 
     def _cancel_init_timer(self) -> None:
         if self._init_timer is not None:
