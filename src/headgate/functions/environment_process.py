@@ -107,7 +107,7 @@ class EnvironmentProcess:
             theirs.close()
             os.close(their_output)
         self._socket = FrameSocket(ours, self, self._receive)
-        self._deadline.set(time.monotonic() + self._limits.init_s)
+        self._deadline.set(time.monotonic() + self._limits.start_s(self._spec.timeout_s))
 
     def run(self, call: PendingCall) -> None:
         """Give it a call."""
@@ -131,8 +131,9 @@ class EnvironmentProcess:
         self._failure = why
         self._happens(Event.INIT_FAILED)
 
-    def exited(self, wait_status: int) -> None:
-        """Its process ended."""
+    def exited(self, wait_status: int, peak_kib: int = 0) -> None:
+        """Its process ended; `peak_kib` is the most memory that it used, where that is known."""
+        self.peak_memory_mb = max(self.peak_memory_mb, peak_kib // 1024)
         while self._socket is not None and self._socket.read():
             pass  # what it said before
         self._exit_status = wait_status
@@ -152,7 +153,7 @@ class EnvironmentProcess:
         self._failure = StartFailure(wait_status=wait_status)
 
     def _on_start_overdue(self) -> None:
-        self._failure = StartFailure(timed_out_s=self._limits.init_s)
+        self._failure = StartFailure(timed_out_s=self._limits.start_s(self._spec.timeout_s))
 
     # Events in, actions out.
 

@@ -12,7 +12,7 @@ from headgate.functions.cores import Cores
 from headgate.functions.environment import State
 from headgate.functions.environment_process import EnvironmentProcess
 from headgate.functions.errors import NotStarted, Throttled
-from headgate.functions.logs import EnvironmentLog, LogSink, log_stream_name, report
+from headgate.functions.logs import EnvironmentLog, LogSink, log_stream_name, report, tail_of
 from headgate.functions.outcomes import StartFailure
 from headgate.functions.pool import GROW_AFTER_S, GROW_ANYWAY_S, Pool
 from headgate.functions.runtime_api_environment import RuntimeApiEnvironment
@@ -213,6 +213,7 @@ class Function:
         number = self._host.next_number()
         stream = log_stream_name(self.spec.version, uuid4().hex, time.time())
         log = EnvironmentLog(self._host.logs, self._log_group_arn, stream)
+        log.keep_tail()  # what it says before it fails to start, if it does
         log.write(f"INIT_START Runtime Version: {self._launch.version}")
         kind = RuntimeApiEnvironment if self._launch.program else EnvironmentProcess
         environment = kind(number, self.spec, log, self._limits, self)
@@ -234,6 +235,7 @@ class Function:
 
     def environment_free(self, environment: EnvironmentProcess, was: State) -> None:
         if was is State.STARTING:
+            environment.log.take_tail()
             self._pool.ready()
             self._refill_s = self._limits.refill_s
         while (call := self._pool.free(environment, time.monotonic())) is not None:
@@ -269,19 +271,22 @@ class Function:
             self._grows_from = time.monotonic() + self._limits.refill_s  # those there are run the calls, each in turn
             return
         calls = [self._pool.take_first_waiting()] if serving else self._pool.take_all_waiting()
+        why_not = log.take_tail()
         for call in calls:
             if call is None:
                 continue
             if why.fault:
                 call.refuse(NotStarted(f"no execution environment could be started: {why.fault}"))
                 continue
-            invocation = call.invocation
-            if invocation.want_log_tail:
-                log.keep_tail()
-            log.write(f"START RequestId: {invocation.request_id} Version: {self.spec.version}")
-            log.write(f"END RequestId: {invocation.request_id}")
-            log.write(report(invocation.request_id, 0, self.spec.memory_mb, environment.peak_memory_mb, None))
-            call.resolve(outcomes.not_started(invocation.request_id, why, log.take_tail()))
+            request_id = call.invocation.request_id
+            lines = (
+                f"START RequestId: {request_id} Version: {self.spec.version}",
+                f"END RequestId: {request_id}",
+                report(request_id, 0, self.spec.memory_mb, environment.peak_memory_mb, None),
+            )
+            log.write(*lines)
+            tail = tail_of(why_not, *lines) if call.invocation.want_log_tail else b""
+            call.resolve(outcomes.not_started(request_id, why, tail))
 
     def call_not_taken(self, call: PendingCall) -> None:
         if call.future.done():
@@ -294,10 +299,10 @@ class Function:
 
     # What the parent tells.
 
-    def environment_exited(self, number: int, wait_status: int) -> None:
+    def environment_exited(self, number: int, wait_status: int, peak_kib: int) -> None:
         environment = self.environments.get(number)
         if environment is not None:
-            environment.exited(wait_status)
+            environment.exited(wait_status, peak_kib)
 
     def parent_lost(self) -> None:
         for environment in list(self.environments.values()):

@@ -7,6 +7,7 @@ import json
 import os
 import signal
 import socket
+import struct
 import subprocess
 from collections import deque
 from collections.abc import Sequence
@@ -69,7 +70,9 @@ class ParentOwner(Protocol):
         """The process is gone, with or without reason; `exit_code` as subprocess has it."""
         ...
 
-    def environment_exited(self, number: int, wait_status: int) -> None: ...
+    def environment_exited(self, number: int, wait_status: int, peak_kib: int) -> None:
+        """An environment ended; `peak_kib` is the most memory that its process used."""
+        ...
 
 
 class ParentCommand:
@@ -278,8 +281,11 @@ class Parent:
             else:
                 self.kill()
             return False
-        for kind, payload in messages:
-            self._on_message(kind, payload)
+        try:
+            for kind, payload in messages:
+                self._on_message(kind, payload)
+        except struct.error:  # the function's code has got hold of the socket
+            self.kill()
         self._close_passed()  # what came with no message is no use
         return True
 
@@ -301,15 +307,15 @@ class Parent:
                 self._stop_output()
                 owner.parent_failed(payload)
             case frames.FORKED:
-                number, _ = frames.NUMBER_AND_VALUE.unpack(payload)
+                number, _ = frames.NUMBER_AND_PROCESS.unpack(payload)
                 self._adopt(number)
                 if number in self._doomed:
                     self._doomed.discard(number)
                     self.kill_environment(number)
             case frames.EXITED:
-                number, status = frames.NUMBER_AND_VALUE.unpack(payload)
+                number, status, peak_kib = frames.END.unpack(payload)
                 self._forget(number)
-                owner.environment_exited(number, status)
+                owner.environment_exited(number, status, peak_kib)
             case _:
                 self.kill()
 

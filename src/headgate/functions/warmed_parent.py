@@ -45,7 +45,7 @@ class ParentHost(Protocol):
 class ForkOwner(Protocol):
     """Whose environments are forked: the function."""
 
-    def environment_exited(self, number: int, wait_status: int) -> None: ...
+    def environment_exited(self, number: int, wait_status: int, peak_kib: int) -> None: ...
 
     def parent_lost(self) -> None:
         """The parent ended unasked, and all environments with it."""
@@ -67,6 +67,7 @@ class WarmedParent:
         self._log: EnvironmentLog | None = None  # of the environment that it was started for
         self._init_timer: asyncio.TimerHandle | None = None
         self._import_first = not launch.program
+        self._start_s = host.limits.start_s(spec.timeout_s)
         self._provisioned = False
         self._waiting: dict[int, EnvironmentProcess] = {}  # for it to be ready
 
@@ -114,7 +115,7 @@ class WarmedParent:
         self._log = log
         self._is_ready = False
         loop = asyncio.get_running_loop()
-        self._init_timer = loop.call_later(self._host.limits.init_s, self._on_init_timeout)
+        self._init_timer = loop.call_later(self._start_s, self._on_init_timeout)
         variables = function_variables(
             placement.spec,
             initialization="provisioned-concurrency" if self._provisioned else "on-demand",
@@ -166,7 +167,7 @@ class WarmedParent:
         if self._process is not None:
             self._process.drain_output()
             self._process.kill()
-        self._start_failed(StartFailure(timed_out_s=self._host.limits.init_s))
+        self._start_failed(StartFailure(timed_out_s=self._start_s))
 
     def _start_failed(self, why: StartFailure) -> None:
         """No environment that waited for it comes to be."""
@@ -211,5 +212,5 @@ class WarmedParent:
         self._start_failed(StartFailure(wait_status=wait_status))
         self._owner.parent_lost()
 
-    def environment_exited(self, number: int, wait_status: int) -> None:
-        self._owner.environment_exited(number, wait_status)
+    def environment_exited(self, number: int, wait_status: int, peak_kib: int) -> None:
+        self._owner.environment_exited(number, wait_status, peak_kib)

@@ -97,6 +97,32 @@ def test_the_tail_has_the_call_s_own_lines(run: Fixture, stage: Fixture) -> None
     run(story())
 
 
+def test_the_tail_of_a_call_whose_environment_did_not_start_says_why(run: Fixture, stage: Fixture) -> None:
+    async def story() -> None:
+        async with stage() as at:
+            failed = await at.invoke(at.function("print('opening')\nraise SystemExit('no way')"), want_log_tail=True)
+
+            lines = failed.log_tail.decode().splitlines()
+            assert lines[0].startswith("INIT_START")
+            assert lines[1:3] == ["opening", "no way"]
+            assert [line.split()[0] for line in lines[3:]] == ["INIT_REPORT", "START", "END", "REPORT"]
+
+    run(story())
+
+
+def test_the_report_of_a_call_that_ended_its_process_has_the_memory_that_it_used(run: Fixture, stage: Fixture) -> None:
+    async def story() -> None:
+        async with stage() as at:
+            await at.failure(
+                at.function("import os\ndef handler(event, context):\n    x = b'1' * 60_000_000; os._exit(1)")
+            )
+
+            report = await at.logs.line("REPORT")
+            assert int(report.split("Max Memory Used: ")[1].split()[0]) >= 60_000_000 // 2**20
+
+    run(story())
+
+
 def test_binary_output_breaks_nothing(run: Fixture, stage: Fixture) -> None:
     async def story() -> None:
         async with stage() as at:

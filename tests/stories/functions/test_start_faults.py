@@ -14,7 +14,7 @@ import pytest
 from headgate.functions.errors import NotStarted
 from headgate.functions.isolation import Isolation
 
-from .conftest import alive, gone
+from .conftest import alive, descriptors, gone
 
 Fixture = Any
 
@@ -22,10 +22,6 @@ WHO = "import os\ndef handler(event, context): return [os.getpid(), os.getppid()
 HOLD = (
     "import os\ndef handler(event, context): print('here'); os.read(os.open(event, os.O_RDONLY), 1); return os.getpid()"
 )
-
-
-def descriptors() -> int:
-    return len(list(Path("/proc/self/fd").iterdir()))
 
 
 @contextmanager
