@@ -14,6 +14,7 @@ from support.lambdas import (
     ACCOUNT,
     ECHO,
     a_function,
+    archive,
     arn_of,
     conflict,
     create,
@@ -257,6 +258,7 @@ _ENVIRONMENT = (
             None,
         ),
         ({"Code": {"ZipFile": b""}}, invalid("Uploaded file must be a non-empty zip")),
+        ({"Code": {"ZipFile": archive({})}}, invalid("Uploaded file must be a non-empty zip")),
         (
             {"Code": {"ZipFile": b"no zip"}},
             invalid("Could not unzip uploaded file. Please check your file, then try to upload again."),

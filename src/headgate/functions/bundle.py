@@ -20,6 +20,7 @@ _CHUNK_BYTES: Final = 1024 * 1024
 # What a file system says to a name that is too long, or to a file where the archive has a folder too.
 _CONTRADICTIONS: Final = {errno.ENAMETOOLONG, errno.ENOTDIR, errno.EISDIR, errno.EEXIST}
 
+EMPTY = "Uploaded file must be a non-empty zip"
 _NOT_A_ZIP = "Could not unzip uploaded file. Please check your file, then try to upload again."
 _TOO_LARGE = f"Unzipped size must be smaller than {MAX_UNZIPPED_BYTES} bytes"
 
@@ -80,6 +81,8 @@ def _extract(zip_bytes: bytes, folder: Path) -> None:
     try:
         with zipfile.ZipFile(io.BytesIO(zip_bytes)) as archive:
             entries = archive.infolist()
+            if not entries:
+                raise BundleError(EMPTY)
             # What the directory says of sizes may be a lie, so the bytes are counted too.
             if sum(entry.file_size for entry in entries) >= MAX_UNZIPPED_BYTES or len(entries) > _MAX_FILES:
                 raise BundleError(_TOO_LARGE)
