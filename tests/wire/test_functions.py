@@ -293,7 +293,16 @@ _ENVIRONMENT = (
             ),
         ),
     ],
-    ids=["runtime", "empty zip", "no zip", "reserved variable", "variables of more than 4 KB", "timeout", "memory"],
+    ids=[
+        "runtime",
+        "empty zip",
+        "zip of nothing",
+        "no zip",
+        "reserved variable",
+        "variables of more than 4 KB",
+        "timeout",
+        "memory",
+    ],
 )
 def test_create_refuses(server: RunningServer, given: dict[str, Any], expected: Refused | None) -> None:
     client = server.client("lambda")
