@@ -13,6 +13,12 @@ FetchCode = Callable[[str], Awaitable[bytes | None]]
 """The zip with this SHA-256, in hexadecimal; None when there is none."""
 
 
+def folders_of(version: FunctionVersion) -> frozenset[str]:
+    """The names of all folders that a version's code and layers are unpacked to."""
+    layers = version.layer_digests
+    return frozenset([version.code_digest, *layers, *([merged_name(layers)] if layers else [])])
+
+
 class FunctionCode:
     """The unpacked code and layers of all functions, below one folder, each content once."""
 

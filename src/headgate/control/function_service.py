@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 
 from msgspec.structs import replace
 
-from headgate.control.function_code import FetchCode, FunctionCode
+from headgate.control.function_code import FetchCode, FunctionCode, folders_of
 from headgate.control.function_traces import FunctionTracer, may_trace
 from headgate.control.lambda_.errors import function_not_found, not_started, too_many_requests
 from headgate.control.lambda_.ports import Invoked, Streamed
@@ -56,6 +56,7 @@ class FunctionService:
         self.tracer: FunctionTracer | None = None
         """None: no call is traced."""
         self._specs: dict[str, asyncio.Future[FunctionSpec]] = {}
+        self._folders: dict[str, frozenset[str]] = {}  # of code that these need, by key
         self._kept: dict[str, int] = {}  # environments that are kept started, by key
         self._tasks: set[asyncio.Task[None]] = set()
         self._draw: Final = random.random
@@ -233,6 +234,11 @@ class FunctionService:
         meter.end(began, failed=outcome.error is not None)
         return outcome
 
+    @property
+    def folders(self) -> set[str]:
+        """The names of the folders of code that calls use now, or may use without asking the store again."""
+        return self._runtime.folders.union(*self._folders.values())
+
     def exists(self, function: FunctionRef) -> bool:
         return self._directory.resolve(function, 0.0) is not None
 
@@ -270,6 +276,7 @@ class FunctionService:
         """
         key = spec_key(version)
         self._specs.pop(key, None)
+        self._folders.pop(key, None)
         self._kept.pop(key, None)
         if self._runtime.retire(key):
             ref = FunctionRef(
@@ -302,6 +309,7 @@ class FunctionService:
         key = spec_key(version)
         known = self._specs.get(key)
         if known is None:
+            self._folders[key] = folders_of(version)
             known = self._specs[key] = asyncio.ensure_future(self._code.spec(key, version))
             known.add_done_callback(lambda done: self._forget_failed(key, done))
         if known.done():
@@ -312,6 +320,7 @@ class FunctionService:
         """So that the next call tries again."""
         if (prepared.cancelled() or prepared.exception() is not None) and self._specs.get(key) is prepared:
             del self._specs[key]
+            del self._folders[key]
 
 
 def _ended_late(gate: Gate, meter: FunctionMeter, began: float, outcome: Outcome | None) -> None:

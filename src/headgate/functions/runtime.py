@@ -251,6 +251,12 @@ class FunctionRuntime:
         return True
 
     @property
+    def folders(self) -> set[str]:
+        """The names of the folders of code and layers that processes use."""
+        specs = [function.spec for function in (*self._functions.values(), *self._retired)]
+        return {folder.name for spec in specs for folder in (spec.code_dir, spec.layers_dir) if folder is not None}
+
+    @property
     def is_crowded(self) -> bool:
         """Whether more functions have a parent process than there may be environments."""
         return len(self._functions) + len(self._retired) > self.limits.max_total_environments

@@ -24,6 +24,8 @@ _ORDERS = FunctionRef(account_id="000000000000", region="us-east-1", name="order
 class _Runtime:
     """Answers at once with the handler's source."""
 
+    folders: frozenset[str] = frozenset()
+
     def __init__(self) -> None:
         self.retired: list[str] = []
 
@@ -186,3 +188,21 @@ def test_a_call_that_outlives_its_caller_is_counted_until_and_when_it_ends(
         assert (seen.invocations, seen.errors) == counted
 
     asyncio.run(story())
+
+
+def test_the_folders_of_code_that_may_be_called_are_known_from_before_they_are_there(tmp_path: Path) -> None:
+    async def story() -> set[str]:
+        code = _Code()
+        service = _service(tmp_path, code)
+        call = asyncio.ensure_future(_call(service))
+        await asyncio.sleep(0)
+        before = service.folders
+        code.open.set()
+        await call
+
+        assert before == service.folders
+        return before
+
+    known = asyncio.run(story())
+
+    assert known == {each.name for each in tmp_path.iterdir()}
