@@ -46,6 +46,8 @@ class FunctionCode:
             log_group=version.logging_config.log_group or f"/aws/lambda/{version.function_name}",
             ephemeral_storage_mb=version.ephemeral_storage.size,
             layers_dir=layers_dir,
+            log_format=version.logging_config.log_format,
+            log_level=version.logging_config.application_log_level or "",
         )
 
     async def _layers(self, version: FunctionVersion) -> Path | None:
