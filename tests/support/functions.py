@@ -18,12 +18,15 @@ def zipped(source: str, name: str = "handler.py") -> bytes:
 
 
 def create_function(server: RunningServer, name: str, source: str, **options: Any) -> str:
-    """A Python function `handler.handle` that API Gateway may call; its ARN."""
+    """A Python function `handler.handle` that API Gateway may call; its ARN.
+
+    It may run for long: a busy machine is no reason to fail.
+    """
     client = server.client("lambda")
     created = client.create_function(
         FunctionName=name,
         Code={"ZipFile": zipped(source)},
-        **{"Runtime": "python3.13", "Role": ROLE, "Handler": "handler.handle", **options},
+        **{"Runtime": "python3.13", "Role": ROLE, "Handler": "handler.handle", "Timeout": 30, **options},
     )
     allow_gateway(server, name)
     arn: str = created["FunctionArn"]
