@@ -156,7 +156,7 @@ def run() -> Run[Any]:
 
 
 @asynccontextmanager
-async def held(call: Callable[[int], Coroutine[Any, Any, Any]]) -> AsyncIterator["asyncio.Task[Any]"]:
+async def held(call: Callable[[int], Coroutine[Any, Any, T]]) -> AsyncIterator["asyncio.Task[T]"]:
     """A call that is made with a port, where it is held until the end of the block."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         listener.setblocking(False)
@@ -170,7 +170,7 @@ async def at_once(call: Callable[[int], Coroutine[Any, Any, T]], count: int) -> 
     """What so many calls give that are held until all of them run."""
     async with contextlib.AsyncExitStack() as all_held:
         running = [await all_held.enter_async_context(held(call)) for _ in range(count)]
-    return await asyncio.gather(*running)
+    return [await each for each in running]
 
 
 def nobody() -> Account | None:

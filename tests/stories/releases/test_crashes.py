@@ -92,7 +92,12 @@ def test_of_two_controllers_on_one_release_one_drives_it(
     server: RunningServer, versions: Versions, tmp_path: Path
 ) -> None:
     with a_story(server, versions, tmp_path) as story:
-        file = story.file(steps="[{weight: 50, bake: 3s}, {weight: 100}]", analysis=QUICK)
+        os.mkfifo(tmp_path / "go")
+        file = story.file(
+            steps="[{weight: 50, bake: 3s}, {weight: 100}]",
+            analysis=QUICK,
+            more='gates: {before: [{run: "read x < go"}]}',  # so that it is not over before the second begins
+        )
         state = tmp_path / "state.db"
         run = [
             sys.executable, "-m", "headgate", "release", "run", str(file), "--state", str(state),
@@ -102,6 +107,7 @@ def test_of_two_controllers_on_one_release_one_drives_it(
         assert first.stdout is not None
         first.stdout.readline()  # it is started
         second = subprocess.run(run, capture_output=True, text=True, timeout=60, check=False)
+        (tmp_path / "go").write_text("go\n", encoding="ascii")
         first.communicate(timeout=60)
 
         assert first.returncode == 0
