@@ -2,6 +2,7 @@
 
 import io
 import zipfile
+from collections.abc import Mapping
 from typing import Any
 
 from support.server import RunningServer
@@ -11,9 +12,17 @@ ROLE = "arn:aws:iam::000000000000:role/test"
 
 def zipped(source: str, name: str = "handler.py") -> bytes:
     """A zip with one file."""
+    return archive({name: source})
+
+
+def archive(files: Mapping[str, str]) -> bytes:
+    """A zip, the same for the same files: an entry without a date would be of now, in steps of two seconds."""
     buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as archive:
-        archive.writestr(name, source)
+    with zipfile.ZipFile(buffer, "w") as writer:
+        for name, text in files.items():
+            entry = zipfile.ZipInfo(name)
+            entry.external_attr = 0o600 << 16
+            writer.writestr(entry, text, zipfile.ZIP_DEFLATED)
     return buffer.getvalue()
 
 
