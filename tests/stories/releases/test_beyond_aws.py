@@ -1,10 +1,15 @@
 """A release with what only Headgate's gateway has: mirrored requests, a header for tests, sticky sides."""
 
+import os
+import queue
 import threading
 from pathlib import Path
+from typing import Final
 
 from support.releases import QUICK, Versions, a_story
 from support.server import RunningServer, fetch
+
+WAIT_S: Final = 60
 
 
 def test_a_release_may_mirror_route_and_stick(server: RunningServer, versions: Versions, tmp_path: Path) -> None:
@@ -14,13 +19,14 @@ def test_a_release_may_mirror_route_and_stick(server: RunningServer, versions: V
         stopping = threading.Event()
 
         def call() -> None:
+            caller = 0
             while not stopping.wait(0.005):
-                sides.append(0)  # until both of its answers are there
-                caller = len(sides)
+                caller += 1
                 seen = {fetch(url, headers={"Authorization": f"caller {caller}"}).body for _ in range(2)}
-                sides[-1] = len(seen)
+                sides.put(len(seen))
 
-        sides: list[int] = []  # that each caller saw
+        sides: queue.SimpleQueue[int] = queue.SimpleQueue()  # that each caller saw
+        os.mkfifo(tmp_path / "go")
         thread = threading.Thread(target=call)
         thread.start()
         try:
@@ -31,13 +37,17 @@ def test_a_release_may_mirror_route_and_stick(server: RunningServer, versions: V
                 mirror: {percent: 100, compare: true}
                 route: {header: "x-canary=yes"}
                 sticky: {header: authorization}
+                gates: {step: [{run: "test -e gone || { read x < go && touch gone; }"}]}
                 """,
             )
             story.followed.until("Did", shifted=50)
-            before = len(sides)  # the last of them came while the weight changed, perhaps
+            while not sides.empty():
+                sides.get()
+            sides.get(timeout=WAIT_S)  # of a caller that came while the weight changed, perhaps
+            after = [sides.get(timeout=WAIT_S) for _ in range(20)]
             routed = [fetch(url, headers={"x-canary": "yes", "Authorization": f"tester {n}"}).body for n in range(20)]
             stage = fetch(f"{server.url}/restapis/{story.api.id}/stages/prod").json
-            after = sides[before:-1]
+            (tmp_path / "go").write_text("go\n", encoding="ascii")  # until now the gate has kept the weight
             report = story.end()
         finally:
             stopping.set()
