@@ -173,6 +173,12 @@ async def at_once(call: Callable[[int], Coroutine[Any, Any, T]], count: int) -> 
     return [await each for each in running]
 
 
+async def until(holds: Callable[[], bool]) -> None:
+    """Until something is so, which events of the loop bring about; the story's own deadline ends what never comes."""
+    while not holds():
+        await asyncio.to_thread(int)
+
+
 def nobody() -> Account | None:
     """The user that root runs functions as; None for an ordinary user."""
     if os.geteuid() != 0:
