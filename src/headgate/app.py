@@ -92,10 +92,8 @@ class Server:
             self._functions.directory,
             Buckets(),
             self._meters,
-            self._functions.retire,
-            self._functions.keep_started,
+            self._functions,
             self._functions.urls,
-            self._functions.poll,
             self._mirrors,
         )
 
@@ -135,9 +133,6 @@ class Server:
         (await self._state.store.read(self._publisher.load))()
         await self._functions.load()
         self._telemetry.start_sweeping()
-        if self._functions.directory:
-            # The first call of a function after a restart then need not wait for one.
-            self._functions.runtime.start_spare()
         self._ports = GatewayPorts(
             self._http,
             self._functions.service,
