@@ -28,7 +28,7 @@ _RELEASE: Final = LazyGroup(
     },
     text="Releases: traffic shifted on evidence, and rolled back as one.",
 )
-_HEADGATE: Final = LazyGroup(
+HEADGATE: Final = LazyGroup(
     "headgate",
     {
         "up": "up:up",
@@ -47,7 +47,7 @@ def main(programs: Programs) -> None:
     """Run the command. `programs` are what a client knows nothing of."""
     try:
         # Not standalone: click would print its usage around what is wrong.
-        status = _HEADGATE.main(obj=programs, standalone_mode=False, prog_name="headgate")
+        status = HEADGATE.main(obj=programs, standalone_mode=False, prog_name="headgate")
     except click.exceptions.NoArgsIsHelpError as error:
         error.show()
         raise SystemExit(error.exit_code) from error
