@@ -93,6 +93,11 @@ def _ended_between_requests(failure: Exception | None) -> bool:
             return False
 
 
+def test_a_stop_as_soon_as_it_says_that_it_serves_is_an_orderly_one(tmp_path: Path) -> None:
+    with running(*data_options(tmp_path)) as server:
+        assert server.stop() == 0
+
+
 def test_a_call_of_the_control_plane_is_answered_after_sigterm(tmp_path: Path, backend: Backend) -> None:
     with running(*data_options(tmp_path)) as server:
         _slow_api(server, backend)

@@ -13,7 +13,7 @@ from typing import Any, Final, Self
 from urllib.parse import urlsplit
 
 from headgate import releasing
-from headgate.client.releases import ServerReleases
+from headgate.client.server_releases import ServerReleases
 from support.apis import Api
 from support.http_servers import QuietHandler, serving
 from support.server import RunningServer, command

@@ -106,7 +106,10 @@ class FunctionPart:
             await asyncio.sleep(COLLECT_EVERY_S)
             await self._state.store.write(delete_old_code)
 
-    # What is published; see `control.publishing.Publisher`.
+    # What is published; see `control.publishing.FunctionKeeper`.
+
+    def expect_call(self) -> None:
+        self.runtime.start_spare()
 
     def retire(self, version: FunctionVersion) -> None:
         self.service.retire(version)
