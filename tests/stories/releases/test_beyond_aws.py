@@ -1,12 +1,11 @@
 """A release with what only Headgate's gateway has: mirrored requests, a header for tests, sticky sides."""
 
-import os
 import queue
 import threading
 from pathlib import Path
 from typing import Final
 
-from support.releases import QUICK, Versions, a_story
+from support.releases import GO, QUICK, Versions, a_story
 from support.server import RunningServer, fetch
 
 WAIT_S: Final = 60
@@ -26,18 +25,17 @@ def test_a_release_may_mirror_route_and_stick(server: RunningServer, versions: V
                 sides.put(len(seen))
 
         sides: queue.SimpleQueue[int] = queue.SimpleQueue()  # that each caller saw
-        os.mkfifo(tmp_path / "go")
         thread = threading.Thread(target=call)
         thread.start()
         try:
             story.start(
                 steps="[{weight: 50, bake: 6s}, {weight: 100}]",
                 analysis=f"{QUICK}, inconclusive: promote",
-                more="""
-                mirror: {percent: 100, compare: true}
-                route: {header: "x-canary=yes"}
-                sticky: {header: authorization}
-                gates: {step: [{run: "test -e gone || { read x < go && touch gone; }"}]}
+                more=f"""
+                mirror: {{percent: 100, compare: true}}
+                route: {{header: "x-canary=yes"}}
+                sticky: {{header: authorization}}
+                gates: {{step: [{GO}]}}
                 """,
             )
             story.followed.until("Did", shifted=50)
@@ -47,7 +45,7 @@ def test_a_release_may_mirror_route_and_stick(server: RunningServer, versions: V
             after = [sides.get(timeout=WAIT_S) for _ in range(20)]
             routed = [fetch(url, headers={"x-canary": "yes", "Authorization": f"tester {n}"}).body for n in range(20)]
             stage = fetch(f"{server.url}/restapis/{story.api.id}/stages/prod").json
-            (tmp_path / "go").write_text("go\n", encoding="ascii")  # until now the gate has kept the weight
+            (tmp_path / "go").touch()  # until now the gate has kept the weight
             report = story.end()
         finally:
             stopping.set()

@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from support.releases import QUICK, Followed, Story, Versions, a_story
+from support.releases import GO, QUICK, Followed, Story, Versions, a_story
 from support.server import RunningServer, closing, launch, wait_for_end
 
 _PLANNED = {0.0, 20.0, 50.0}
@@ -92,11 +92,10 @@ def test_of_two_controllers_on_one_release_one_drives_it(
     server: RunningServer, versions: Versions, tmp_path: Path
 ) -> None:
     with a_story(server, versions, tmp_path) as story:
-        os.mkfifo(tmp_path / "go")
         file = story.file(
             steps="[{weight: 50, bake: 3s}, {weight: 100}]",
             analysis=QUICK,
-            more='gates: {before: [{run: "read x < go"}]}',  # so that it is not over before the second begins
+            more=f"gates: {{before: [{GO}]}}",  # so that it is not over before the second begins
         )
         state = tmp_path / "state.db"
         run = [
@@ -107,7 +106,7 @@ def test_of_two_controllers_on_one_release_one_drives_it(
         assert first.stdout is not None
         first.stdout.readline()  # it is started
         second = subprocess.run(run, capture_output=True, text=True, timeout=60, check=False)
-        (tmp_path / "go").write_text("go\n", encoding="ascii")
+        (tmp_path / "go").touch()
         first.communicate(timeout=60)
 
         assert first.returncode == 0
