@@ -94,16 +94,24 @@ def starts(report: Report) -> None:
     start_s, idle_mib = statistics.median(started), statistics.median(resident)
     report.add("start to first health answer", f"{start_s * 1000:.0f} ms", "< 500 ms", reached=start_s < 0.5)
     report.add("resident memory, idle", f"{idle_mib:.0f} MiB", "< 90 MiB", reached=idle_mib < 90)
-    first = []
+    for name, pause_s in (("first call of a new Python function", 1.0), ("the same, functions made in a row", 0.0)):
+        first_s = _first_calls(pause_s)
+        middle_s = statistics.median(first_s)
+        told = f"median {middle_s * 1000:.0f} ms, {min(first_s) * 1000:.0f} to {max(first_s) * 1000:.0f} ms"
+        report.add(name, told, "< 60 ms", reached=middle_s < 0.060)
+
+
+def _first_calls(pause_s: float) -> list[float]:
+    """Of new functions, each made and called a while after the one before."""
+    took_s = []
     with headgate() as target:
         for number in range(9):
             url = target.lambda_proxy(f"new-{number}")
             began = time.perf_counter()
             urllib.request.urlopen(url, timeout=30).close()
-            first.append(time.perf_counter() - began)
-    first_s = statistics.median(first)
-    spread = f"median {first_s * 1000:.0f} ms, {min(first) * 1000:.0f} to {max(first) * 1000:.0f} ms"
-    report.add("first call of a new Python function", spread, "< 60 ms", reached=first_s < 0.060)
+            took_s.append(time.perf_counter() - began)
+            time.sleep(pause_s)
+    return took_s
 
 
 def main() -> int:

@@ -1,16 +1,22 @@
 """Hands over to the command line, with what it may run. Each imports what it needs as it runs: --help is at once."""
 
+import gc
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
-from headgate.cli.failure import fail
-from headgate.cli.main import main as run_command
 from headgate.cli.programs import LocalReleases, Programs
 from headgate.settings import Settings
 
+_START_OBJECTS: Final = 200_000  # more than a start makes
+
 
 def main() -> None:
+    # Modules make many objects and no garbage; looking for some as often as usual takes a quarter of the start.
+    gc.set_threshold(_START_OBJECTS)
+
+    from headgate.cli.main import main as run_command
+
     run_command(
         Programs(
             serve=_serve,
@@ -30,6 +36,7 @@ def _serve(settings: Settings) -> None:
     import uvloop
 
     from headgate.app import run
+    from headgate.cli.failure import fail
     from headgate.wiring.start_error import StartError
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")

@@ -55,6 +55,10 @@ _ENDPOINT_ANSWER_BYTES: Final = 256 * 1024 * 1024  # objects of S3 are larger th
 async def run(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT, then drain. A second signal ends at once."""
     allow_many()
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):  # before the start, which answers before it has ended
+        loop.add_signal_handler(number, lambda: os._exit(130) if stopping.is_set() else stopping.set())
     server = Server(settings)
     await server.start()
     print(  # for whoever started it, on standard output; the log goes to standard error
@@ -68,10 +72,6 @@ async def run(settings: Settings) -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(*_GC_THRESHOLDS)
-    stopping = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, lambda: os._exit(130) if stopping.is_set() else stopping.set())
     await stopping.wait()
     await server.stop()
 
@@ -94,10 +94,8 @@ class Server:
             self._functions.directory,
             Buckets(),
             self._meters,
-            self._functions.retire,
-            self._functions.keep_started,
+            self._functions,
             self._functions.urls,
-            self._functions.poll,
             self._mirrors,
         )
 
@@ -137,9 +135,6 @@ class Server:
         (await self._state.store.read(self._publisher.load))()
         await self._functions.load()
         self._telemetry.start_sweeping()
-        if self._functions.directory:
-            # The first call of a function after a restart then need not wait for one.
-            self._functions.runtime.start_spare()
         self._ports = GatewayPorts(
             self._http,
             self._functions.service,

@@ -2,7 +2,6 @@
 
 import re
 import shutil
-import tomllib
 from collections.abc import Mapping
 from ipaddress import ip_address
 from pathlib import Path
@@ -68,6 +67,8 @@ def load_settings(given: Mapping[str, Any], environment: Mapping[str, str], conf
 
 
 def _read_file(path: Path) -> dict[str, Any]:
+    import tomllib  # here, as most start without a file
+
     try:
         with path.open("rb") as file:
             values = tomllib.load(file)

@@ -1,6 +1,7 @@
 """Alarms on live traffic, and those they tell: webhooks, functions, a topic's subscriptions; across a crash, too."""
 
 import json
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -10,7 +11,8 @@ import pytest
 
 from support.apis import Api
 from support.functions import create_function
-from support.receivers import Posted, Receiver, receiving
+from support.metrics import statistic
+from support.receivers import WAIT_S, Posted, Receiver, receiving
 from support.server import RunningServer, closing, start
 
 _PERIOD_S: Final = 10
@@ -67,17 +69,7 @@ def _ask(api: Api, good: int, bad: int) -> tuple[datetime, datetime]:
 
 def _stored(server: RunningServer) -> float:
     """The requests that the metrics have: they are written when this is answered."""
-    now = datetime.now(UTC)
-    points = server.client("cloudwatch").get_metric_statistics(
-        Namespace="AWS/ApiGateway",
-        MetricName="Count",
-        Dimensions=[{"Name": "ApiName", "Value": "orders"}],
-        StartTime=now - timedelta(hours=1),
-        EndTime=now + timedelta(hours=1),
-        Period=7200,
-        Statistics=["Sum"],
-    )["Datapoints"]
-    return float(points[0]["Sum"])
+    return statistic(server, "AWS/ApiGateway", "Count", ApiName="orders")
 
 
 def _end_by_hand(server: RunningServer) -> None:
@@ -182,6 +174,14 @@ def handle(event, context):
 """
 
 
+def _message(sqs: Any, queue: str) -> Any:
+    """The next message, when it has come. Asks again and again: a long poll would hold up the thread that brings it."""
+    deadline = time.monotonic() + WAIT_S
+    while not (messages := sqs.receive_message(QueueUrl=queue).get("Messages")):
+        assert time.monotonic() < deadline, f"no message came to {queue}"
+    return messages[0]
+
+
 def _may_call(server: RunningServer, name: str, principal: str) -> None:
     server.client("lambda").add_permission(
         FunctionName=name, StatementId="told", Action="lambda:InvokeFunction", Principal=principal
@@ -209,7 +209,7 @@ def test_a_function_and_each_subscription_of_a_topic_are_told(tmp_path: Path, re
 
         server.client("cloudwatch").set_alarm_state(AlarmName="bad orders", StateValue="ALARM", StateReason="by hand")
         came = {each.path: each for each in (receiver.next() for _ in range(3))}
-        [queued] = sqs.receive_message(QueueUrl=queue, WaitTimeSeconds=20)["Messages"]
+        queued = _message(sqs, queue)
 
         assert set(came) == {"/direct", "/subscribed", "/topic"}
         event = came["/direct"].json

@@ -1,14 +1,13 @@
 """Callers that have a say in their side: routed by a header, or kept where they are; and what is counted of them."""
 
-import time
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
 import pytest
 
 from support.apis import Api
+from support.metrics import statistic
 from support.server import RunningServer, closing, data_options, fetch, launch, running
 
 _CALLERS: Final = 120
@@ -45,17 +44,7 @@ def _intervals(api: Api, step: int = 60) -> list[dict[str, Any]]:
 
 
 def _counted(api: Api, name: str, stage: str) -> float:
-    now = time.time()
-    points = api.server.client("cloudwatch").get_metric_statistics(
-        Namespace="AWS/ApiGateway",
-        MetricName="Count",
-        Dimensions=[{"Name": "ApiName", "Value": name}, {"Name": "Stage", "Value": stage}],
-        StartTime=datetime.fromtimestamp(now - 3600, UTC),
-        EndTime=datetime.fromtimestamp(now + 3600, UTC),
-        Period=7200,
-        Statistics=["Sum"],
-    )["Datapoints"]
-    return float(points[0]["Sum"]) if points else 0.0
+    return statistic(api.server, "AWS/ApiGateway", "Count", ApiName=name, Stage=stage)
 
 
 def test_a_header_leads_to_the_canary_and_counts_for_neither_side(server: RunningServer) -> None:

@@ -18,11 +18,10 @@ from support.server import RunningServer, data_options, fetch, running
 _HELD = 6  # requests in flight to the backend, and as many to the function
 
 _SLOW = """
-import time, urllib.request
+import urllib.request
 
 def handle(event, context):
-    urllib.request.urlopen(event["stageVariables"]["backend"] + "/echo/called").close()
-    time.sleep(1.5)
+    urllib.request.urlopen(event["stageVariables"]["backend"] + "/hold/function").close()
     return {"statusCode": 200, "body": "slow"}
 """
 
@@ -34,11 +33,11 @@ def backend() -> Iterator[Backend]:
 
 
 def _slow_api(server: RunningServer, backend: Backend) -> Api:
-    """/mock answers at once, /function after 1.5 s, /backend when the backend is released."""
+    """/mock answers at once, /function and /backend when the backend is released."""
     api = Api(server)
     api.mock(api.resource("mock"), body="quick")
     api.function(api.resource("function"), create_function(server, "slow", _SLOW, Timeout=60))
-    api.http_proxy(api.resource("backend"), f"{backend.url}/hold")
+    api.http_proxy(api.resource("backend"), f"{backend.url}/hold/proxied")
     deployment = api.deploy()
     variables = {"backend": backend.url.replace("127.0.0.1", "localhost")}
     api.client.create_stage(restApiId=api.id, stageName="prod", deploymentId=deployment, variables=variables)
@@ -58,8 +57,8 @@ def test_sigterm_under_load_drops_no_accepted_request_and_a_second_start_serves_
         def hold(number: int) -> object:
             """One request on a connection that has served one already."""
             if number == 2 * _HELD:  # the operator, and then the backend
-                backend.wait_for("/echo/called", _HELD)
-                backend.wait_for("/hold", _HELD)
+                backend.wait_for("/hold/function", _HELD)
+                backend.wait_for("/hold/proxied", _HELD)
                 server.process.terminate()
                 wait_until_refused(server.gateway)
                 backend.release()
@@ -94,6 +93,11 @@ def _ended_between_requests(failure: Exception | None) -> bool:
             return False
 
 
+def test_a_stop_as_soon_as_it_says_that_it_serves_is_an_orderly_one(tmp_path: Path) -> None:
+    with running(*data_options(tmp_path)) as server:
+        assert server.stop() == 0
+
+
 def test_a_call_of_the_control_plane_is_answered_after_sigterm(tmp_path: Path, backend: Backend) -> None:
     with running(*data_options(tmp_path)) as server:
         _slow_api(server, backend)
@@ -102,8 +106,11 @@ def test_a_call_of_the_control_plane_is_answered_after_sigterm(tmp_path: Path, b
         def act(number: int) -> Any:
             if number == 0:
                 return server.client("lambda").invoke(FunctionName="slow", Payload=event)["Payload"].read()
-            backend.wait_for("/echo/called", 1)
-            return server.stop()
+            backend.wait_for("/hold/function", 1)
+            server.process.terminate()
+            wait_until_refused(server.url)
+            backend.release()
+            return server.process.wait(timeout=60)
 
         answer, status = in_parallel(2, act)
 
@@ -113,7 +120,6 @@ def test_a_call_of_the_control_plane_is_answered_after_sigterm(tmp_path: Path, b
 def test_a_stop_waits_for_no_request_longer_than_drain_s(tmp_path: Path, backend: Backend) -> None:
     with running(*data_options(tmp_path), environment={"HEADGATE_DRAIN_S": "0.3"}) as server:
         api = _slow_api(server, backend)
-        create_function(server, "hangs", _SLOW.replace("1.5", "600"), Timeout=900)
         event = f'{{"stageVariables": {{"backend": "{backend.url}"}}}}'
 
         def act(number: int) -> Any:
@@ -121,9 +127,9 @@ def test_a_stop_waits_for_no_request_longer_than_drain_s(tmp_path: Path, backend
                 case 0:
                     return fetch(api.url("prod", "/backend")).status
                 case 1:
-                    return server.client("lambda").invoke(FunctionName="hangs", Payload=event)["StatusCode"]
-            backend.wait_for("/hold", 1)
-            backend.wait_for("/echo/called", 1)
+                    return server.client("lambda").invoke(FunctionName="slow", Payload=event)["StatusCode"]
+            backend.wait_for("/hold/proxied", 1)
+            backend.wait_for("/hold/function", 1)
             return server.stop()
 
         proxied, invoked, status = in_parallel(3, act)

@@ -110,11 +110,11 @@ def test_the_event_is_the_whole_request(server: RunningServer) -> None:
 
 
 def test_the_context_is_lambda_s(server: RunningServer) -> None:
-    api = _served(server, "context", _ECHO, Timeout=7, MemorySize=192)
+    api = _served(server, "context", _ECHO, Timeout=700, MemorySize=192)
 
     seen = fetch(api.url("prod")).json["context"]
 
-    assert 6000 < seen.pop("remaining_ms") <= 7000
+    assert 600_000 < seen.pop("remaining_ms") <= 700_000
     assert len(seen.pop("aws_request_id")) == 36
     assert seen.pop("log_stream_name").partition("[")[2].startswith("$LATEST]")
     assert seen == {
@@ -276,7 +276,7 @@ def handle(event, context):
 
 
 def test_a_function_s_own_timeout_is_502_and_the_integration_s_is_504(server: RunningServer) -> None:
-    sleeper = "import time\n\ndef handle(event, context):\n    time.sleep(2)\n    return {}\n"
+    sleeper = "import time\n\ndef handle(event, context):\n    time.sleep(600)\n"
     api = Api(server)
     arn = create_function(server, "sleeper", sleeper, Timeout=1)
     api.function(api.resource("own"), arn)

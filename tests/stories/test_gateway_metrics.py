@@ -4,10 +4,8 @@ A question of metrics has all requests in it that were answered before it, so no
 """
 
 import json
-import time
 from collections import Counter
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +13,7 @@ import pytest
 
 from support.apis import Api
 from support.functions import create_function
+from support.metrics import statistic
 from support.server import RunningServer, closing, data_options, fetch, launch, running
 
 _FAILING = """
@@ -29,21 +28,6 @@ def handle(event, context):
 def server() -> Iterator[RunningServer]:
     with running("--ephemeral") as started:
         yield started
-
-
-def _statistic(server: RunningServer, namespace: str, name: str, statistic: str = "Sum", **dimensions: str) -> float:
-    """One statistic of the last hours; 0 where there is no point."""
-    now = time.time()
-    points = server.client("cloudwatch").get_metric_statistics(
-        Namespace=namespace,
-        MetricName=name,
-        Dimensions=[{"Name": key, "Value": value} for key, value in dimensions.items()],
-        StartTime=datetime.fromtimestamp(now - 3600, UTC),
-        EndTime=datetime.fromtimestamp(now + 3600, UTC),
-        Period=7200,
-        Statistics=[statistic],
-    )["Datapoints"]
-    return float(points[0][statistic]) if points else 0.0
 
 
 def _sides(api: Api, stage: str = "prod") -> list[dict[str, Any]]:
@@ -73,7 +57,7 @@ def test_both_sides_of_a_canary_are_counted_exactly_as_clients_saw_them(server: 
     seen = _ask(api, 200)
 
     def total(name: str, **dimensions: str) -> float:
-        return _statistic(server, "AWS/ApiGateway", name, ApiName="both-sides", **dimensions)
+        return statistic(server, "AWS/ApiGateway", name, ApiName="both-sides", **dimensions)
 
     assert 0 < seen["green"] < 200
     assert total("Count", Stage="prod") == seen["blue"]
@@ -89,9 +73,9 @@ def test_zeros_are_counted_so_that_the_average_is_the_error_rate(server: Running
 
     seen = _ask(api, 100)
 
-    rate = _statistic(server, "AWS/ApiGateway", "5XXError", "Average", ApiName="rates")
+    rate = statistic(server, "AWS/ApiGateway", "5XXError", "Average", ApiName="rates")
     assert rate == pytest.approx(seen["green"] / 100)
-    assert _statistic(server, "AWS/ApiGateway", "4XXError", "SampleCount", ApiName="rates") == 100
+    assert statistic(server, "AWS/ApiGateway", "4XXError", "SampleCount", ApiName="rates") == 100
 
 
 def test_each_change_of_weight_begins_an_interval_and_another_change_does_not(server: RunningServer) -> None:
@@ -139,7 +123,7 @@ def test_a_method_has_series_of_its_own_once_its_metrics_are_enabled(server: Run
         assert api.get(path=path).status == 200
 
     def total(**dimensions: str) -> float:
-        return _statistic(server, "AWS/ApiGateway", "Count", ApiName="methods", **dimensions)
+        return statistic(server, "AWS/ApiGateway", "Count", ApiName="methods", **dimensions)
 
     assert total(Stage="prod", Resource="/pets", Method="GET") == 2
     assert total(Stage="prod", Resource="/shops", Method="GET") == 0
@@ -184,8 +168,8 @@ def test_functions_are_counted_by_name_by_alias_and_by_executed_version(server: 
     )
     functions.invoke(FunctionName="counted", Payload=b"{}")
 
-    def total(name: str, statistic: str = "Sum", **dimensions: str) -> float:
-        return _statistic(server, "AWS/Lambda", name, statistic, **dimensions)
+    def total(name: str, which: str = "Sum", **dimensions: str) -> float:
+        return statistic(server, "AWS/Lambda", name, which, **dimensions)
 
     assert total("Invocations", FunctionName="counted") == 41
     assert total("Errors", FunctionName="counted") == 10
@@ -203,13 +187,13 @@ def test_after_kill_9_only_what_was_not_flushed_yet_may_be_missing(tmp_path: Pat
     with closing(launch(*data_options(tmp_path))) as server:
         api = _blue_and_green(server, "crashed")
         flushed = _ask(api, 100)
-        assert _statistic(server, "AWS/ApiGateway", "Count", ApiName="crashed") == 100  # what is answered is written
+        assert statistic(server, "AWS/ApiGateway", "Count", ApiName="crashed") == 100  # what is answered is written
         _ask(api, 20)
         server.kill()
 
     with closing(launch(*data_options(tmp_path))) as server:
-        counted = _statistic(server, "AWS/ApiGateway", "Count", ApiName="crashed")
-        green = _statistic(server, "AWS/ApiGateway", "5XXError", ApiName="crashed")
+        counted = statistic(server, "AWS/ApiGateway", "Count", ApiName="crashed")
+        green = statistic(server, "AWS/ApiGateway", "5XXError", ApiName="crashed")
 
         assert 100 <= counted <= 120
         assert flushed["green"] <= green <= flushed["green"] + 20
@@ -221,14 +205,14 @@ def test_a_stop_writes_what_is_counted(tmp_path: Path) -> None:
         assert server.stop() == 0
 
     with closing(launch(*data_options(tmp_path))) as server:
-        assert _statistic(server, "AWS/ApiGateway", "Count", ApiName="stopped") == 30
+        assert statistic(server, "AWS/ApiGateway", "Count", ApiName="stopped") == 30
 
 
 def test_a_damaged_file_of_metrics_is_set_aside_and_the_server_serves(tmp_path: Path) -> None:
     (tmp_path / "metrics.db").write_bytes(b"this is no database, whatever its name says" * 100)
 
     with closing(launch(*data_options(tmp_path))) as server:
-        assert _statistic(server, "AWS/ApiGateway", "Count", ApiName="none") == 0
+        assert statistic(server, "AWS/ApiGateway", "Count", ApiName="none") == 0
 
     assert [path.name for path in tmp_path.glob("metrics.db.damaged-*")]
 

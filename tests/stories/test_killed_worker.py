@@ -4,6 +4,7 @@ import os
 import signal
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -66,12 +67,12 @@ def test_a_worker_killed_by_kill_9_in_a_call_costs_that_call_a_502_and_nothing_e
 def _process(ancestor: int, known_as: int) -> int:
     """The process below this one that calls itself so: in a sandbox it counts for itself."""
     below = [ancestor]
-    for pid in below:
-        for task in Path(f"/proc/{pid}/task").iterdir():
-            below += map(int, task.joinpath("children").read_text().split())
     named = {}
-    for pid in below[1:]:
-        for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-            if line.startswith("NSpid:"):
-                named[int(line.split()[-1])] = pid
+    for pid in below:
+        with suppress(FileNotFoundError, ProcessLookupError):  # one that has just ended, as those of a start do
+            for task in Path(f"/proc/{pid}/task").iterdir():
+                below += map(int, task.joinpath("children").read_text().split())
+            for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+                if line.startswith("NSpid:"):
+                    named[int(line.split()[-1])] = pid
     return named[known_as]

@@ -3,12 +3,12 @@
 import json
 import time
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from support.functions import create_function
+from support.metrics import statistic
 from support.server import RunningServer, running
 
 _EMBEDDING = """
@@ -28,17 +28,7 @@ def server() -> Iterator[RunningServer]:
 
 
 def _sum(server: RunningServer, name: str, region: str = "us-east-1", **dimensions: str) -> float:
-    now = datetime.now(UTC)
-    points = server.client("cloudwatch", region=region).get_metric_statistics(
-        Namespace="Shop",
-        MetricName=name,
-        Dimensions=[{"Name": key, "Value": value} for key, value in dimensions.items()],
-        StartTime=now - timedelta(hours=1),
-        EndTime=now + timedelta(hours=1),
-        Period=7200,
-        Statistics=["Sum"],
-    )["Datapoints"]
-    return float(points[0]["Sum"]) if points else 0.0
+    return statistic(server, "Shop", name, region=region, **dimensions)
 
 
 def _stored_lines(server: RunningServer, group: str, region: str = "us-east-1") -> list[str]:

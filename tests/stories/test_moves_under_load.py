@@ -4,6 +4,7 @@ import re
 import shutil
 import signal
 import subprocess
+from itertools import count
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -15,6 +16,7 @@ from support.server import Answer, data_options, running
 
 _MOVES = 1000
 _CHECKED_EVERY = 10  # moves after which the next request must see the move
+_SEEN = 100  # answers of each side that each client looks through, at least
 _CLIENTS = 2  # that check every answer, beside wrk
 _STATUS = {"blue": 201, "green": 202}  # both are successes in wrk's eyes
 
@@ -45,6 +47,12 @@ def _sides(answer: Answer) -> tuple[object, ...]:
     return (answer.status, answer.body.decode(), *said)
 
 
+def _have_seen_enough(client: Asking) -> bool:
+    """Each side often, or nothing any more."""
+    seen = client.seen.copy()
+    return not client.is_alive() or (len(seen) >= len(_STATUS) and min(seen.values()) > _SEEN)
+
+
 @pytest.mark.skipif(shutil.which("wrk") is None, reason="wrk makes the load: apt-get install wrk")
 def test_a_thousand_moves_under_load_fail_no_request_and_mix_no_answer(tmp_path: Path) -> None:
     with running(*data_options(tmp_path)) as server:
@@ -66,7 +74,9 @@ def test_a_thousand_moves_under_load_fail_no_request_and_mix_no_answer(tmp_path:
         mine = KeptConnection(server.gateway)
         unseen = []
 
-        for move in range(1, _MOVES + 1):
+        for move in count(1):
+            if move > _MOVES and all(_have_seen_enough(client) for client in clients):
+                break
             version = ("blue", "green")[move % 2]
             api.patch_stage(
                 "prod",
@@ -87,7 +97,6 @@ def test_a_thousand_moves_under_load_fail_no_request_and_mix_no_answer(tmp_path:
         assert [client.failure for client in clients] == [None] * _CLIENTS
         for client in clients:
             assert set(client.seen) == set(expected.values())
-            assert min(client.seen.values()) > 100
         found = re.search(r"(\d+) requests in", counted)
         assert found is not None, counted
         assert int(found[1]) > 5000

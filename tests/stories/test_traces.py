@@ -17,7 +17,7 @@ from support.functions import create_function
 from support.server import Answer, RunningServer, closing, data_options, fetch, launch, running
 from support.traces import everything_of, observe, sample_everything, summaries
 
-_WAIT_S = 30
+_WAIT_S = 60
 _ROOT = "1-58406520-a006649127e371903a2de979"
 
 _INSTRUMENTED = """

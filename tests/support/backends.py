@@ -9,7 +9,7 @@ from typing import Final
 
 from support.http_servers import QuietHandler, serving
 
-_WAIT_S: Final = 30
+_WAIT_S: Final = 60
 
 
 class Backend:

@@ -1,10 +1,7 @@
 """What Lambda's wire tests share: functions with one file, and the service's refusals."""
 
-import io
 import itertools
 import json
-import zipfile
-from collections.abc import Mapping
 from typing import Any, Final
 
 from support.apis import Refused
@@ -52,14 +49,6 @@ def invoke(server: RunningServer, name: str, event: Any = None, **options: Any) 
     """What the function answered."""
     answer = server.client("lambda").invoke(FunctionName=name, Payload=json.dumps(event or {}), **options)
     return json.loads(answer["Payload"].read())
-
-
-def archive(files: Mapping[str, str]) -> bytes:
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as writer:
-        for name, text in files.items():
-            writer.writestr(name, text)
-    return buffer.getvalue()
 
 
 def saying(text: str) -> str:

@@ -13,7 +13,7 @@ from typing import Any, Final, Self
 from urllib.parse import urlsplit
 
 from headgate import releasing
-from headgate.client.releases import ServerReleases
+from headgate.client.server_releases import ServerReleases
 from support.apis import Api
 from support.http_servers import QuietHandler, serving
 from support.server import RunningServer, command
@@ -220,6 +220,7 @@ def _waited_for(look: Callable[[], dict[str, Any] | None], otherwise: Callable[[
     raise AssertionError(f"after {_WAIT_S} s: {otherwise()}")
 
 
+GO: Final = '{run: "until test -e go; do sleep 0.1; done"}'  # a gate that the test opens, by a file of this name
 QUICK: Final = "settle: 500ms, interval: 1s, compare: [errors-5xx], negligible: 5%"  # an analysis for short bakes
 
 

@@ -18,8 +18,8 @@ import boto3
 from botocore.config import Config
 
 HEADGATE: Final = (sys.executable, "-m", "headgate")
-START_S: Final = 30  # seconds after which a server that says nothing has failed
-END_S: Final = 30  # seconds after which a process that was to end has not
+START_S: Final = 60  # seconds after which a server that says nothing has failed
+END_S: Final = 60  # seconds after which a process that was to end has not
 
 
 class RunningServer:

@@ -6,7 +6,7 @@ from typing import Any
 from support.apis import Api
 from support.server import RunningServer
 
-_WAIT_S = 30
+_WAIT_S = 60
 
 
 def sample_everything(server: RunningServer) -> None:

@@ -4,6 +4,8 @@ A part may import itself; of `wiring` that means its other modules, and never `a
 """
 
 import ast
+import subprocess
+import sys
 from pathlib import Path
 from typing import Final
 
@@ -51,3 +53,14 @@ def test_imports_point_one_way() -> None:
         ]
 
     assert wrong == []
+
+
+def test_a_start_waits_for_no_library_that_serving_does_without() -> None:
+    """They take as long to import as all of Headgate."""
+    modules = "import sys, headgate.__main__, headgate.cli.main, headgate.cli.up, headgate.app; print(*sys.modules)"
+    imported = subprocess.run(
+        [sys.executable, "-c", modules], capture_output=True, text=True, check=True
+    ).stdout.split()
+
+    assert "uvicorn" in imported
+    assert {"boto3", "http.client", "moto", "pydantic", "rich", "tomllib", "yaml"}.isdisjoint(imported)

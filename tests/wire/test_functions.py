@@ -9,12 +9,11 @@ from typing import Any
 import pytest
 
 from support.apis import Refused, fields, refusal, status
-from support.functions import ROLE, zipped
+from support.functions import ROLE, archive, zipped
 from support.lambdas import (
     ACCOUNT,
     ECHO,
     a_function,
-    archive,
     arn_of,
     conflict,
     create,

@@ -8,11 +8,10 @@ from typing import Any
 import pytest
 
 from support.apis import Refused, fields, refusal, status
-from support.functions import zipped
+from support.functions import archive, zipped
 from support.lambdas import (
     ACCOUNT,
     a_function,
-    archive,
     conflict,
     create,
     invalid,

@@ -607,7 +607,7 @@ def test_a_query_that_is_none_is_refused_with_its_place(group: Group) -> None:
 
 
 def test_a_query_that_would_run_for_ever_is_stopped_and_harms_nobody(group: Group) -> None:
-    group.put("a" * 30 + "b")
+    group.put("a" * 60 + "b")
     at_s = group.now_ms // 1000
     query = group.client.start_query(
         logGroupName=group.name,

@@ -91,12 +91,13 @@ def test_a_metric_is_put_and_its_statistics_are_got(
 
 def test_percentiles_are_of_the_single_values_and_a_statistic_set_has_none(cloudwatch: Any, namespace: str) -> None:
     values = [float(value) for value in range(1, 101)]
-    cloudwatch.put_metric_data(Namespace=namespace, MetricData=[{"MetricName": "Orders", "Values": values}])
+    datum = {"MetricName": "Orders", "Timestamp": _at(_minute())}
+    cloudwatch.put_metric_data(Namespace=namespace, MetricData=[{**datum, "Values": values}])
     asked = {"ExtendedStatistics": ["p90", "tm90"]}
 
     [known] = _statistics(cloudwatch, namespace, **asked)
     whole = {"SampleCount": 4, "Sum": 10.0, "Minimum": 1.0, "Maximum": 4.0}
-    cloudwatch.put_metric_data(Namespace=namespace, MetricData=[{"MetricName": "Orders", "StatisticValues": whole}])
+    cloudwatch.put_metric_data(Namespace=namespace, MetricData=[{**datum, "StatisticValues": whole}])
     [unknown] = _statistics(cloudwatch, namespace, **asked)
 
     assert known["ExtendedStatistics"] == pytest.approx({"p90": 90.0, "tm90": 45.5}, rel=0.01)
@@ -416,6 +417,7 @@ def test_the_query_protocol_puts_and_gets_compressed_or_not(server: RunningServe
         "Namespace": namespace,
         "MetricData.member.1.MetricName": "Orders",
         "MetricData.member.1.Value": "2.5",
+        "MetricData.member.1.Timestamp": _at(_minute()).isoformat(),
         "MetricData.member.1.Dimensions.member.1.Name": "Shop",
         "MetricData.member.1.Dimensions.member.1.Value": "a",
     }

@@ -113,7 +113,7 @@ class Leave:
 @pytest.fixture
 def leave() -> Iterator[Leave]:
     with socket.create_server(("127.0.0.1", 0)) as listening:
-        listening.settimeout(30)
+        listening.settimeout(60)
         yield Leave(listening)
 
 

@@ -11,8 +11,10 @@ from botocore import UNSIGNED
 from botocore.config import Config
 
 from support.apis import Refused, fields, refusal
+from support.lambdas import a_function, invoke
 from support.server import RunningServer, running
 
+_WAIT_S = 60
 _BEGAN = float(int(time.time()) - 60)
 
 
@@ -328,17 +330,17 @@ def test_what_is_not_there_says_so(xray: Any) -> None:
     assert (refused.code, refused.status) == ("UnsupportedOperationException", 400)
 
 
-def test_segments_over_udp_are_of_the_account_whose_trace_they_are_in(tmp_path: Any) -> None:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    with running("--ephemeral", environment={"HEADGATE_XRAY_PORT": str(port)}) as server:
-        client = server.client("xray", "eu-west-1", "111111111111")
-        _put(client, _segment(30))
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
-            for packet in (b"nonsense", b'{"format": "json", "version": 1}\n' + json.dumps(_segment(30, 2)).encode()):
-                sender.sendto(packet, ("127.0.0.1", port))
+def test_segments_over_udp_are_of_the_account_whose_trace_they_are_in(server: RunningServer) -> None:
+    told = a_function(server, "import os\ndef handle(event, context): return os.environ['AWS_XRAY_DAEMON_ADDRESS']\n")
+    host, port = invoke(server, told).split(":")
+    client = server.client("xray", "eu-west-1", "111111111111")
+    _put(client, _segment(30))
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+        for packet in (b"nonsense", b'{"format": "json", "version": 1}\n' + json.dumps(_segment(30, 2)).encode()):
+            sender.sendto(packet, (host, int(port)))
 
-        read = client.batch_get_traces(TraceIds=[_trace_id(30)])["Traces"][0]
+    deadline = time.monotonic() + _WAIT_S
+    while len(segments := client.batch_get_traces(TraceIds=[_trace_id(30)])["Traces"][0]["Segments"]) < 2:
+        assert time.monotonic() < deadline, segments
 
-        assert {each["Id"] for each in read["Segments"]} == {f"{1:016x}", f"{2:016x}"}
+    assert {each["Id"] for each in segments} == {f"{1:016x}", f"{2:016x}"}

@@ -5,12 +5,12 @@ import sys
 import threading
 import time
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Final
 
-import typer
+import click
 
 from headgate.cli.failure import fail
-from headgate.cli.plane import plane_of
+from headgate.cli.plane import ENDPOINT, plane_of
 from headgate.client.control_plane import ControlPlane, Refused, Unreachable
 from headgate.client.folder import Stamps, guess, stamps, zip_of
 from headgate.client.functions import Wanted, log_group, log_lines, put_function
@@ -20,22 +20,13 @@ _TRY_AGAIN_S: Final = 1.0  # after the server did not answer
 _UNPACKED: Final = re.compile(r"""(/var/task|[^\s"'(]*/code/[0-9a-f]{64})(?=[/"'\s]|$)""")
 
 
-def dev(
-    folder: Annotated[Path, typer.Argument(help="Folder with the function's code.")],
-    name: Annotated[str | None, typer.Option(help="Name of the function. Default: the folder's.")] = None,
-    handler: Annotated[
-        str | None, typer.Option(help="Handler, such as app.handler. Default: what the folder's files speak of.")
-    ] = None,
-    runtime: Annotated[
-        str | None, typer.Option(help="Runtime, such as python3.13. Default: what the folder's files speak of.")
-    ] = None,
-    endpoint_url: Annotated[
-        str | None,
-        typer.Option(
-            help="Control plane of the running server. Default: AWS_ENDPOINT_URL, else http://127.0.0.1:4566."
-        ),
-    ] = None,
-) -> None:
+@click.command()
+@click.argument("folder", type=click.Path(path_type=Path), help="Folder with the function's code.")
+@click.option("--name", help="Name of the function. Default: the folder's.")
+@click.option("--handler", help="Handler, such as app.handler. Default: what the folder's files speak of.")
+@click.option("--runtime", help="Runtime, such as python3.13. Default: what the folder's files speak of.")
+@ENDPOINT
+def dev(folder: Path, name: str | None, handler: str | None, runtime: str | None, endpoint_url: str | None) -> None:
     """Run a folder as a function of a running server: renewed on every save, with its log here. Ctrl-C ends it.
 
     The function stays when this ends. Account and region are those of AWS_ACCESS_KEY_ID and AWS_REGION.

@@ -1,25 +1,27 @@
 """`headgate diff`: what differs between two deployments, or what somebody forgot to deploy."""
 
-from typing import Annotated
+from typing import Final
 
-import typer
+import click
 
 from headgate.cli.diff_view import print_differences
-from headgate.cli.plane import Endpoint, asking, plane_of
-from headgate.cli.release_options import AsJson, Region, printed
+from headgate.cli.plane import ENDPOINT, asking, plane_of
+from headgate.cli.release_options import AS_JSON, REGION, printed
 from headgate.client.deployments import read_differences
 
-_REFERENCE = "A deployment's id, a stage (what it serves), STAGE/canary, or current (the resources as they stand)."
+_REFERENCE: Final = (
+    "A deployment's id, a stage (what it serves), STAGE/canary, or current (the resources as they stand)."
+)
 
 
-def diff(
-    api: Annotated[str, typer.Argument(help="The REST API, by name or id.", metavar="API")],
-    a: Annotated[str | None, typer.Argument(help=_REFERENCE, metavar="A")] = None,
-    b: Annotated[str | None, typer.Argument(help="The same. Default: current.", metavar="B")] = None,
-    endpoint_url: Endpoint = None,
-    region: Region = None,
-    as_json: AsJson = False,
-) -> None:
+@click.command()
+@click.argument("api", help="The REST API, by name or id.")
+@click.argument("a", required=False, help=_REFERENCE)
+@click.argument("b", required=False, help="The same. Default: current.")
+@ENDPOINT
+@REGION
+@AS_JSON
+def diff(api: str, a: str | None, b: str | None, endpoint_url: str | None, region: str | None, as_json: bool) -> None:
     """Show what differs between two deployments of an API, or what is not deployed yet.
 
     With A alone: what has changed since. With neither: of each stage, what it

@@ -3,19 +3,19 @@
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Annotated, Final
+from typing import Final
 
-import typer
+import click
 
 from headgate.cli.failure import fail
 from headgate.client.control_plane import ControlPlane, Refused, Unreachable
 
 _ENDPOINT_VARIABLES: Final = {"lambda": "AWS_ENDPOINT_URL_LAMBDA", "apigateway": "AWS_ENDPOINT_URL_API_GATEWAY"}
 
-Endpoint = Annotated[
-    str | None,
-    typer.Option(help="Control plane of the running server. Default: AWS_ENDPOINT_URL, else http://127.0.0.1:4566."),
-]
+ENDPOINT: Final = click.option(
+    "--endpoint-url",
+    help="Control plane of the running server. Default: AWS_ENDPOINT_URL, else http://127.0.0.1:4566.",
+)
 
 
 def plane_of(service: str, endpoint_url: str | None, region: str | None = None, actor: str = "") -> ControlPlane:

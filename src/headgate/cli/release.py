@@ -6,19 +6,19 @@ import signal
 import sys
 import threading
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Any, Final
 
-import typer
+import click
 
 from headgate.cli.failure import fail
 from headgate.cli.programs import Programs
 from headgate.cli.release_options import (
-    Actor,
-    AsJson,
-    Endpoint,
-    File,
-    Region,
-    app,
+    ACTOR,
+    AS_JSON,
+    DRIVEN_ENDPOINT,
+    ENDPOINT,
+    FILE,
+    REGION,
     endpoint_of,
     failing_in_a_line,
     printed,
@@ -26,23 +26,20 @@ from headgate.cli.release_options import (
 )
 from headgate.cli.release_view import print_event, print_plan, print_simulation
 from headgate.cli.release_watch import watch_until_over
-from headgate.client.releases import ReleasesApi, ServerReleases
+from headgate.client.releases import ReleasesApi
+from headgate.client.server_releases import ServerReleases
 
 _MOST_BYTES: Final = 50 * 1024 * 1024  # of a zip, as Lambda has it
 
 
-@app.command()
-def plan(
-    context: typer.Context,
-    file: File,
-    endpoint_url: Annotated[
-        str | None, typer.Option(help="A Headgate. Default: AWS_ENDPOINT_URL; without either, AWS.")
-    ] = None,
-    region: Region = None,
-    as_json: AsJson = False,
-) -> None:
+@click.command()
+@FILE
+@DRIVEN_ENDPOINT
+@REGION
+@AS_JSON
+@click.pass_obj
+def plan(programs: Programs, file: Path, endpoint_url: str | None, region: str | None, as_json: bool) -> None:
     """Show what a release would do, what stands in its way, and what it could tell apart. Changes nothing."""
-    programs: Programs = context.obj
     with failing_in_a_line():
         document, artefacts = _document(programs, file, region, None)
         document["endpointUrl"] = endpoint_url or os.environ.get("AWS_ENDPOINT_URL", "")
@@ -51,46 +48,62 @@ def plan(
     raise SystemExit(2 if planned["problems"] else 0)
 
 
-@app.command()
+@click.command()
+@FILE
+@click.option("--watch", is_flag=True, help="Stay, and show it until it ends.")
+@ENDPOINT
+@REGION
+@ACTOR
+@AS_JSON
+@click.pass_obj
 def start(
-    context: typer.Context,
-    file: File,
-    watch: Annotated[bool, typer.Option("--watch", help="Stay, and show it until it ends.")] = False,
-    endpoint_url: Endpoint = None,
-    region: Region = None,
-    actor: Actor = None,
-    as_json: AsJson = False,
+    programs: Programs,
+    file: Path,
+    watch: bool,
+    endpoint_url: str | None,
+    region: str | None,
+    actor: str | None,
+    as_json: bool,
 ) -> None:
     """Hand a release to a running server, which drives it to its end."""
     with failing_in_a_line():
         releases = ServerReleases(endpoint_of(endpoint_url))
-        document, artefacts = _document(context.obj, file, region, actor)
+        document, artefacts = _document(programs, file, region, actor)
         name = releases.start(document, artefacts)
         if watch:
             raise SystemExit(watch_until_over(releases, name, as_json))
     printed({"release": name}, as_json, lambda _: print(f"{name} is started; headgate release watch {name} shows it"))
 
 
-@app.command()
+@click.command()
+@FILE
+@click.option(
+    "--state",
+    type=click.Path(path_type=Path),
+    default=Path(".headgate/releases.db"),
+    show_default=True,
+    help="Where the release's journal is kept.",
+)
+@DRIVEN_ENDPOINT
+@click.option("--wait", is_flag=True, help="Stay while it waits for a person, instead of ending with status 3.")
+@REGION
+@ACTOR
+@AS_JSON
+@click.pass_obj
 def run(
-    context: typer.Context,
-    file: File,
-    state: Annotated[Path, typer.Option(help="Where the release's journal is kept.")] = Path(".headgate/releases.db"),
-    endpoint_url: Annotated[
-        str | None, typer.Option(help="A Headgate. Default: AWS_ENDPOINT_URL; without either, AWS.")
-    ] = None,
-    wait: Annotated[
-        bool, typer.Option("--wait", help="Stay while it waits for a person, instead of ending with status 3.")
-    ] = False,
-    region: Region = None,
-    actor: Actor = None,
-    as_json: AsJson = False,
+    programs: Programs,
+    file: Path,
+    state: Path,
+    endpoint_url: str | None,
+    wait: bool,
+    region: str | None,
+    actor: str | None,
+    as_json: bool,
 ) -> None:
     """Drive a release from here, for CI: against a Headgate, or AWS. A second run of the same file goes on with it.
 
     Exit status: 0 promoted, 1 rolled back, 3 waits for a person, 2 cannot be done.
     """
-    programs: Programs = context.obj
     with failing_in_a_line():
         releases = programs.releases(state)
         try:
@@ -105,40 +118,35 @@ def run(
     raise SystemExit(status)
 
 
-@app.command()
-def simulate(
-    context: typer.Context,
-    file: File,
-    errors: Annotated[
-        str, typer.Option(help="Errors of the change: 2x the stable side's, or a share such as 5%.")
-    ] = "1x",
-    slow: Annotated[str, typer.Option(help="Latency of the change: 1.5x the stable side's.")] = "1x",
-    rps: Annotated[float, typer.Option(help="Requests per second.")] = 20.0,
-    base: Annotated[str, typer.Option(help="Share of errors on the stable side.")] = "0.5%",
-    runs: Annotated[int, typer.Option(help="How often.")] = 200,
-    seed: Annotated[int, typer.Option(help="Of the random numbers.")] = 7,
-    as_json: AsJson = False,
-) -> None:
+@click.command()
+@FILE
+@click.option("--errors", default="1x", help="Errors of the change: 2x the stable side's, or a share such as 5%.")
+@click.option("--slow", default="1x", help="Latency of the change: 1.5x the stable side's.")
+@click.option("--rps", default=20.0, help="Requests per second.")
+@click.option("--base", default="0.5%", help="Share of errors on the stable side.")
+@click.option("--runs", default=200, help="How often.")
+@click.option("--seed", default=7, help="Of the random numbers.")
+@AS_JSON
+@click.pass_obj
+def simulate(programs: Programs, /, file: Path, as_json: bool, **asked: Any) -> None:
     """Play a plan against made-up traffic on a clock of its own: how often, and how soon, it would roll back."""
-    programs: Programs = context.obj
     with failing_in_a_line():
-        asked = {"errors": errors, "slow": slow, "rps": rps, "base": base, "runs": runs, "seed": seed}
         printed(programs.simulate(_text(file), str(file), asked), as_json, print_simulation)
 
 
-@app.command()
-def schema(context: typer.Context) -> None:
+@click.command()
+@click.pass_obj
+def schema(programs: Programs) -> None:
     """Print the JSON Schema of release files, for editors."""
-    programs: Programs = context.obj
     sys.stdout.write(programs.schema().decode())
 
 
-@app.command(hidden=True)
-def work(
-    context: typer.Context, state: Annotated[Path, typer.Option()], endpoint_url: Annotated[str, typer.Option()]
-) -> None:
+@click.command(hidden=True)
+@click.option("--state", type=click.Path(path_type=Path), required=True)
+@click.option("--endpoint-url", required=True)
+@click.pass_obj
+def work(programs: Programs, state: Path, endpoint_url: str) -> None:
     """Drive a server's releases; the server starts this."""
-    programs: Programs = context.obj
     programs.work(state, endpoint_url)
 
 

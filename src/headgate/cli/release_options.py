@@ -6,40 +6,37 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any, Final
 
-import typer
+import click
 
 from headgate.cli.failure import fail
 from headgate.cli.programs import Programs
-from headgate.client.releases import ReleaseFailed, ReleasesApi, ServerReleases
+from headgate.client.releases import ReleaseFailed, ReleasesApi
+from headgate.client.server_releases import ServerReleases
 
-app = typer.Typer(
-    name="release",
-    help="Releases: traffic shifted on evidence, and rolled back as one.",
-    no_args_is_help=True,
-    add_completion=False,
+FILE: Final = click.argument("file", type=click.Path(path_type=Path), help="The release file.")
+NAME: Final = click.argument("name", help="The release's name.")
+AS_JSON: Final = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+STATE: Final = click.option(
+    "--state",
+    type=click.Path(path_type=Path),
+    help="State file of a release that was started by `headgate release run`. Default: the server's own.",
 )
-
-File = Annotated[Path, typer.Argument(help="The release file.", metavar="FILE")]
-Name = Annotated[str, typer.Argument(help="The release's name.", metavar="NAME")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-State = Annotated[
-    Path | None,
-    typer.Option(help="State file of a release that was started by `headgate release run`. Default: the server's own."),
-]
-Endpoint = Annotated[
-    str | None, typer.Option(help="The Headgate that runs it. Default: AWS_ENDPOINT_URL, else http://127.0.0.1:4566.")
-]
-Region = Annotated[str | None, typer.Option(help="Region. Default: AWS_REGION, else us-east-1.")]
-Actor = Annotated[str | None, typer.Option("--as", help="Who says it, for the journal. Default: your user name.")]
-Reason = Annotated[str, typer.Option(help="Why, for the journal.")]
+ENDPOINT: Final = click.option(
+    "--endpoint-url", help="The Headgate that runs it. Default: AWS_ENDPOINT_URL, else http://127.0.0.1:4566."
+)
+DRIVEN_ENDPOINT: Final = click.option(
+    "--endpoint-url", help="A Headgate. Default: AWS_ENDPOINT_URL; without either, AWS."
+)
+REGION: Final = click.option("--region", help="Region. Default: AWS_REGION, else us-east-1.")
+ACTOR: Final = click.option("--as", "actor", help="Who says it, for the journal. Default: your user name.")
+REASON: Final = click.option("--reason", default="", help="Why, for the journal.")
 
 
 @contextmanager
-def releases_of(context: typer.Context, state: Path | None, endpoint_url: str | None) -> Iterator[ReleasesApi]:
+def releases_of(programs: Programs, state: Path | None, endpoint_url: str | None) -> Iterator[ReleasesApi]:
     with failing_in_a_line():
-        programs: Programs = context.obj
         if state is not None and not state.exists():
             fail(f"there is no state file {state}")
         releases: ReleasesApi = ServerReleases(endpoint_of(endpoint_url)) if state is None else programs.releases(state)

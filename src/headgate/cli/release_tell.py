@@ -3,19 +3,20 @@
 import time
 from collections.abc import Iterator
 from operator import itemgetter
-from typing import Annotated, Any, Final
+from pathlib import Path
+from typing import Any, Final
 
-import typer
+import click
 
 from headgate.cli.failure import fail
+from headgate.cli.programs import Programs
 from headgate.cli.release_options import (
-    Actor,
-    AsJson,
-    Endpoint,
-    Name,
-    Reason,
-    State,
-    app,
+    ACTOR,
+    AS_JSON,
+    ENDPOINT,
+    NAME,
+    REASON,
+    STATE,
     printed,
     releases_of,
     user,
@@ -27,103 +28,129 @@ from headgate.client.releases import ReleasesApi
 _POLL_S: Final = 1.0
 
 
-@app.command("list")
-def list_releases(
-    state: State = None, endpoint_url: Endpoint = None, as_json: AsJson = False, *, context: typer.Context
-) -> None:
+@click.command("list")
+@STATE
+@ENDPOINT
+@AS_JSON
+@click.pass_obj
+def list_releases(programs: Programs, state: Path | None, endpoint_url: str | None, as_json: bool) -> None:
     """List all releases, the newest first."""
-    with releases_of(context, state, endpoint_url) as releases:
+    with releases_of(programs, state, endpoint_url) as releases:
         printed({"releases": releases.all()}, as_json, print_list)
 
 
-@app.command()
-def show(
-    context: typer.Context, name: Name, state: State = None, endpoint_url: Endpoint = None, as_json: AsJson = False
-) -> None:
+@click.command()
+@NAME
+@STATE
+@ENDPOINT
+@AS_JSON
+@click.pass_obj
+def show(programs: Programs, name: str, state: Path | None, endpoint_url: str | None, as_json: bool) -> None:
     """Show one release: its steps, and the evidence against its threshold."""
-    with releases_of(context, state, endpoint_url) as releases:
+    with releases_of(programs, state, endpoint_url) as releases:
         printed(releases.show(name), as_json, print_report)
 
 
-@app.command()
-def watch(
-    context: typer.Context, name: Name, state: State = None, endpoint_url: Endpoint = None, as_json: AsJson = False
-) -> None:
+@click.command()
+@NAME
+@STATE
+@ENDPOINT
+@AS_JSON
+@click.pass_obj
+def watch(programs: Programs, name: str, state: Path | None, endpoint_url: str | None, as_json: bool) -> None:
     """Show a release live until it ends. Exit status as of `run`; with --json a line for each event."""
-    with releases_of(context, state, endpoint_url) as releases:
+    with releases_of(programs, state, endpoint_url) as releases:
         raise SystemExit(watch_until_over(releases, name, as_json))
 
 
-@app.command()
-def history(
-    context: typer.Context, name: Name, state: State = None, endpoint_url: Endpoint = None, as_json: AsJson = False
-) -> None:
+@click.command()
+@NAME
+@STATE
+@ENDPOINT
+@AS_JSON
+@click.pass_obj
+def history(programs: Programs, name: str, state: Path | None, endpoint_url: str | None, as_json: bool) -> None:
     """Print a release's journal: who, or which evidence, decided what, and what was seen."""
-    with releases_of(context, state, endpoint_url) as releases:
+    with releases_of(programs, state, endpoint_url) as releases:
         for event in _events(releases, name):
             printed(event, as_json, print_event)
 
 
-def _telling(verb: str, text: str) -> None:
+def _telling(verb: str, text: str) -> click.Command:
+    @click.command(verb, help=text)
+    @NAME
+    @REASON
+    @click.option("--region", help="Of one region alone.")
+    @ACTOR
+    @STATE
+    @ENDPOINT
+    @AS_JSON
+    @click.pass_obj
     def tell(
-        context: typer.Context,
-        name: Name,
-        reason: Reason = "",
-        region: Annotated[str | None, typer.Option(help="Of one region alone.")] = None,
-        actor: Actor = None,
-        state: State = None,
-        endpoint_url: Endpoint = None,
-        as_json: AsJson = False,
+        programs: Programs,
+        name: str,
+        reason: str,
+        region: str | None,
+        actor: str | None,
+        state: Path | None,
+        endpoint_url: str | None,
+        as_json: bool,
     ) -> None:
-        with releases_of(context, state, endpoint_url) as releases:
+        with releases_of(programs, state, endpoint_url) as releases:
             releases.command(name, verb, actor or user(), reason, region)
             printed({"release": name, "told": verb}, as_json, lambda _: print(f"{name}: {verb}"))
 
-    tell.__doc__ = text
-    app.command(verb)(tell)
+    return tell
 
 
-_telling("approve", "Say yes to what the release waits for.")
-_telling("reject", "Say no to it: the release is rolled back.")
-_telling("pause", "Raise no weight until it is resumed. Evidence may still roll it back.")
-_telling("resume", "Go on: after a pause, or, after a drift, by putting back what the release wants.")
-_telling("abort", "Roll the release back now.")
-_telling("abandon", "Stop driving it, and leave all as it is now.")
-_telling("promote", "Go on in spite of evidence that is not there.")
+approve = _telling("approve", "Say yes to what the release waits for.")
+reject = _telling("reject", "Say no to it: the release is rolled back.")
+pause = _telling("pause", "Raise no weight until it is resumed. Evidence may still roll it back.")
+resume = _telling("resume", "Go on: after a pause, or, after a drift, by putting back what the release wants.")
+abort = _telling("abort", "Roll the release back now.")
+abandon = _telling("abandon", "Stop driving it, and leave all as it is now.")
+promote = _telling("promote", "Go on in spite of evidence that is not there.")
 
 
-@app.command()
+@click.command()
+@NAME
+@ACTOR
+@STATE
+@ENDPOINT
+@AS_JSON
+@click.pass_obj
 def retry(
-    context: typer.Context,
-    name: Name,
-    actor: Actor = None,
-    state: State = None,
-    endpoint_url: Endpoint = None,
-    as_json: AsJson = False,
+    programs: Programs, name: str, actor: str | None, state: Path | None, endpoint_url: str | None, as_json: bool
 ) -> None:
     """Run a release that was rolled back once more: the same file and code, as another attempt."""
-    with releases_of(context, state, endpoint_url) as releases:
+    with releases_of(programs, state, endpoint_url) as releases:
         releases.retry(name, actor or user())
         printed({"release": name, "told": "retry"}, as_json, lambda _: print(f"{name}: another attempt is started"))
 
 
-@app.command()
+@click.command()
+@click.argument("name", required=False, help="The release to undo, with all that came after it.")
+@click.option("--to", help="Undo all that came after this release, and not itself.")
+@REASON
+@ACTOR
+@STATE
+@ENDPOINT
+@AS_JSON
+@click.pass_obj
 def rollback(
-    context: typer.Context,
-    name: Annotated[
-        str | None, typer.Argument(help="The release to undo, with all that came after it.", metavar="NAME")
-    ] = None,
-    to: Annotated[str | None, typer.Option(help="Undo all that came after this release, and not itself.")] = None,
-    reason: Reason = "",
-    actor: Actor = None,
-    state: State = None,
-    endpoint_url: Endpoint = None,
-    as_json: AsJson = False,
+    programs: Programs,
+    name: str | None,
+    to: str | None,
+    reason: str,
+    actor: str | None,
+    state: Path | None,
+    endpoint_url: str | None,
+    as_json: bool,
 ) -> None:
     """Bring back what was served before a release. Later releases of the same stage are undone first."""
     if (name is None) == (to is None):
         fail("give the release to undo, or --to the one to come back to")
-    with releases_of(context, state, endpoint_url) as releases:
+    with releases_of(programs, state, endpoint_url) as releases:
         undone: list[str] = []
         newer = _newer_of_the_same(releases, name or to or "")
         if state is not None and len(newer) > (1 if to is None else 2):

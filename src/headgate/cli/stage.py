@@ -1,48 +1,51 @@
 """`headgate history` and `headgate rollback`: what moved a stage, and its way back."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Any, Final
 
-import typer
+import click
 
 from headgate.cli.failure import fail
 from headgate.cli.history_view import print_history, print_rollback
-from headgate.cli.plane import Endpoint, asking, plane_of
-from headgate.cli.release_options import AsJson, Region, printed, user
+from headgate.cli.plane import ENDPOINT, asking, plane_of
+from headgate.cli.release_options import AS_JSON, REGION, printed, user
 from headgate.client.control_plane import Refused
 from headgate.client.deployments import move_stage, read_history
 
-Api = Annotated[str, typer.Argument(help="The REST API, by name or id.", metavar="API")]
-StageName = Annotated[str, typer.Argument(help="The stage.", metavar="STAGE")]
+_API: Final = click.argument("api", help="The REST API, by name or id.")
+_STAGE: Final = click.argument("stage", help="The stage.")
 
 
-def history(
-    api: Api,
-    stage: StageName,
-    limit: Annotated[int, typer.Option("--limit", "-n", help="How many moves.", min=1, max=1000)] = 20,
-    endpoint_url: Endpoint = None,
-    region: Region = None,
-    as_json: AsJson = False,
-) -> None:
+@click.command()
+@_API
+@_STAGE
+@click.option("--limit", "-n", type=click.IntRange(1, 1000), default=20, show_default=True, help="How many moves.")
+@ENDPOINT
+@REGION
+@AS_JSON
+def history(api: str, stage: str, limit: int, endpoint_url: str | None, region: str | None, as_json: bool) -> None:
     """Show who moved a stage, when and to what: deployments, canaries, and the names of variables. Newest first."""
     with asking():
         found = read_history(plane_of("apigateway", endpoint_url, region), api, stage, limit)
     printed(found, as_json, print_history)
 
 
+@click.command()
+@_API
+@_STAGE
+@click.argument("deployment", required=False, help="Its id. Default: the one served before the present one.")
+@ENDPOINT
+@REGION
+@click.option("--as", "actor", help="Who does it, for the history. Default: your user name.")
+@AS_JSON
 def rollback(
-    api: Api,
-    stage: StageName,
-    deployment: Annotated[
-        str | None,
-        typer.Argument(help="Its id. Default: the one served before the present one.", metavar="DEPLOYMENT"),
-    ] = None,
-    endpoint_url: Endpoint = None,
-    region: Region = None,
-    actor: Annotated[
-        str | None, typer.Option("--as", help="Who does it, for the history. Default: your user name.")
-    ] = None,
-    as_json: AsJson = False,
+    api: str,
+    stage: str,
+    deployment: str | None,
+    endpoint_url: str | None,
+    region: str | None,
+    actor: str | None,
+    as_json: bool,
 ) -> None:
     """Bring a stage back to an earlier deployment, in one call; a canary's traffic ends in the same call.
 

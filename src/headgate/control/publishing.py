@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Sequence
+from typing import Protocol
 
 from headgate.control.lambda_.provisioned import environments_by_version
 from headgate.dataplane.compile import CompileError, compile_stage
@@ -38,6 +39,24 @@ _FUNCTION_KINDS = (
 )
 
 
+class FunctionKeeper(Protocol):
+    """What starts, ends and calls functions as they are published."""
+
+    def expect_call(self) -> None:
+        """There is a new function: its first call may come soon."""
+        ...
+
+    def retire(self, version: FunctionVersion) -> None:
+        """A version is no more, or no more what it was."""
+        ...
+
+    def keep_started(self, version: FunctionVersion, environments: int) -> None: ...
+
+    def poll(self, uuid: str, mapping: EventSourceMapping | None) -> None:
+        """Take messages as an event source mapping says; None where it is no more."""
+        ...
+
+
 class Publisher:
     """Keeps what is served equal to what is stored. `prepare` runs on the store's thread, all else on the loop's."""
 
@@ -47,20 +66,16 @@ class Publisher:
         functions: FunctionDirectory,
         buckets: Buckets,
         meters: Meters,
-        retire: Callable[[FunctionVersion], None],
-        keep_started: Callable[[FunctionVersion, int], None],
+        keeper: FunctionKeeper,
         urls: FunctionUrls,
-        poll: Callable[[str, EventSourceMapping | None], None],
         mirrors: Mirrors,
     ) -> None:
         self._stages = stages
         self._functions = functions
         self._buckets = buckets
         self._meters = meters
-        self._retire = retire
-        self._keep_started = keep_started
+        self._keeper = keeper
         self._urls = urls
-        self._poll = poll
         self.telling: Telling | None = None
         """Where requests are logged: set before anything is compiled."""
         self._mirrors = mirrors
@@ -82,7 +97,7 @@ class Publisher:
         def publish() -> None:
             self._publish(stages, functions, api_ids, frozenset())
             for mapping in mappings:
-                self._poll(mapping.uuid, mapping)
+                self._keeper.poll(mapping.uuid, mapping)
 
         return publish
 
@@ -108,7 +123,7 @@ class Publisher:
         def publish() -> None:
             self._publish(stages, functions, frozenset(added), frozenset(removed))
             for uuid, mapping in mappings.items():
-                self._poll(uuid, mapping)
+                self._keeper.poll(uuid, mapping)
 
         return publish
 
@@ -123,10 +138,12 @@ class Publisher:
         for key, (function, urls) in functions.items():
             before = self._functions.publish(key, function)
             self._urls.publish(key, urls)
+            if before is None and function is not None:
+                self._keeper.expect_call()
             for version in _gone(before, function):
-                self._retire(version)
+                self._keeper.retire(version)
             for version, environments in _to_keep_started(before, function):
-                self._keep_started(version, environments)
+                self._keeper.keep_started(version, environments)
         self._api_ids = (self._api_ids | added) - removed
         if stages or added or removed:
             self._stages.publish(stages, self._api_ids)

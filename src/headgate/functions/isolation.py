@@ -23,7 +23,7 @@ from headgate.functions.sandbox import RUNTIME_DIR, RUNTIME_ROOT, SITE_PACKAGES,
 from headgate.model.value import Value
 
 DEFAULT_USER: Final = "nobody"
-_PROBE_S: Final = 5.0
+_PROBE_S: Final = 30.0  # of a busy machine: one that is too slow once would run without a sandbox
 # What a function's first process and its environments do in the sandbox, with what cannot be on standard output.
 _TRIAL: Final = """
 import json, sys

@@ -147,7 +147,7 @@ class FunctionRuntime:
     def start_spare(self) -> None:
         """Start an interpreter in store, so that the next new function's first call does not wait for one.
 
-        Happens by itself after each start of a function; call it when the server starts and knows functions.
+        Happens by itself after each start of a function; call it when there is a first one.
         """
         if self._spare_timer is not None:
             self._spare_timer.cancel()

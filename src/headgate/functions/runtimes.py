@@ -15,7 +15,6 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
-from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -30,7 +29,7 @@ _log = logging.getLogger(__name__)
 _BUILT_IN: Final = re.compile(r"python3\.[0-9]+|nodejs[0-9]+\.x")
 _OWN: Final = f"python3.{sys.version_info.minor}"
 _OLDEST_PYTHON: Final = 9  # python3.9: what the built-in runtime is written for
-_PROBE_S: Final = 5.0
+_PROBE_S: Final = 30.0  # of a busy machine; it takes milliseconds
 # What a program may have for itself beyond the function's memory: code that a compiler makes, stacks of threads that
 # are hardly touched, the heap's reserve. Node's own share alone is some 50 MB.
 _PROGRAM_MEMORY_MB: Final = 192
@@ -73,7 +72,7 @@ class Runtimes:
         # Functions may be another user's, who sees what a sandbox shows, or else what all may read.
         self._must_be_open = isolation is not None and isolation.account is not None and isolation.sandbox is None
         self._told: set[str] = set()
-        self._asking: dict[str, asyncio.Future[_Interpreter | str]] = {}  # interpreters, of those being asked
+        self._asking: dict[str, asyncio.Future[_Interpreter | str]] = {}  # interpreters, by how they are called
 
     def supports(self, runtime: str) -> bool:
         """Whether functions of this runtime can run here, given that what they need is installed."""
@@ -138,15 +137,15 @@ class Runtimes:
         return Launch(version=f"python:{platform.python_version()}")
 
     async def _asked(self, path: str) -> "_Interpreter | str":
-        """What is behind a name. Calls that come together to a new function ask once: it starts an interpreter."""
+        """What is behind a name, or why it is of no use: asked once, as it starts an interpreter."""
         asking = self._asking.get(path)
         if asking is None:
             asking = self._asking[path] = asyncio.ensure_future(asyncio.to_thread(_ask_version, path))
         try:
             return await asyncio.shield(asking)
-        finally:
-            if asking.done():
-                self._asking.pop(path, None)  # `_ask_version` remembers
+        except (OSError, subprocess.TimeoutExpired) as error:
+            self._asking.pop(path, None)  # the machine was too busy, or it comes yet: asked again the next time
+            return f"cannot be run: {error}"
 
     def _node(self, runtime: str) -> str | None:
         return shutil.which(self._interpreters.get(runtime, "node"))
@@ -176,20 +175,19 @@ def _has_bootstrap(folder: Path | None) -> bool:
     return bootstrap.is_file() and os.access(bootstrap, os.X_OK)
 
 
-@cache
 def _ask_version(path: str) -> _Interpreter | str:
-    """What is behind a name, which may be a script that only finds the interpreter; or why it is of no use."""
-    try:
-        done = subprocess.run(
-            [path, "-I", "-S", "-c", _PROBE],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=_PROBE_S,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        return f"cannot be run: {error}"
+    """What is behind a name, which may be a script that only finds the interpreter; or why it is of no use.
+
+    Raises OSError and subprocess.TimeoutExpired.
+    """
+    done = subprocess.run(
+        [path, "-I", "-S", "-c", _PROBE],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=_PROBE_S,
+        check=False,
+    )
     lines = done.stdout.splitlines()
     if done.returncode != 0 or len(lines) != 6 or lines[3] != "3":
         return f"is no Python 3: it ends with status {done.returncode}"

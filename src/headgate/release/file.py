@@ -5,7 +5,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
-import yaml
 
 from headgate.model.release import Duration, Percentage, Release
 from headgate.release.accepted import ANY, accepted_at
@@ -28,14 +27,16 @@ def read_release(text: str, name: str) -> Release:
     """`name` is how the messages call the file. Raises FileError."""
     if len(text.encode()) > MAX_BYTES:
         raise FileError(f"{name}: the file has over {MAX_BYTES} bytes")
+    import yaml  # here, as a server starts without one
+
     try:
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        node: Any = yaml.compose(text, Loader=yaml.SafeLoader)
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark is not None else 1
         raise FileError(f"{name}:{line}: this is not YAML: {error.problem or error.context}") from error
     except yaml.YAMLError as error:
         raise FileError(f"{name}: this is not YAML: {' '.join(str(error).split())}") from error
-    if not isinstance(node, yaml.MappingNode):
+    if node is None or node.id != "mapping":
         raise FileError(f"{name}:1: a release file is a mapping that begins with release: NAME")
     document = _Document(name)
     plain = document.read(node, ())
@@ -65,9 +66,9 @@ class _Document:
         if self._nodes > _MAX_NODES:
             raise FileError(f"{self._name}: the file has over {_MAX_NODES} values once its aliases are expanded")
         self._lines.setdefault(path, node.start_mark.line + 1)
-        if isinstance(node, yaml.MappingNode):
+        if node.id == "mapping":
             return self._mapping(node, path)
-        if isinstance(node, yaml.SequenceNode):
+        if node.id == "sequence":
             return [self.read(each, (*path, number)) for number, each in enumerate(node.value)]
         return None if node.tag == _NULL else node.value
 
@@ -86,7 +87,7 @@ class _Document:
     def _mapping(self, node: Any, path: Path) -> dict[str, Any]:
         read: dict[str, Any] = {}
         for key_node, value_node in node.value:
-            key = key_node.value if isinstance(key_node, yaml.ScalarNode) else str(key_node.tag)
+            key = key_node.value if key_node.id == "scalar" else str(key_node.tag)
             self._lines[*path, key] = key_node.start_mark.line + 1
             if key in read:
                 self._problems.append(self.told((*path, key), "stands here a second time"))

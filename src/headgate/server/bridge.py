@@ -9,9 +9,9 @@ import io
 import logging
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from html import escape
 from typing import Any, Final, Protocol
 from urllib.parse import quote, unquote
-from xml.sax.saxutils import escape
 
 from headgate.model.errors import ApiError
 from headgate.model.scope import Scope

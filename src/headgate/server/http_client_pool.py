@@ -3,6 +3,7 @@
 import asyncio
 import ssl
 from collections import deque
+from operator import attrgetter
 from typing import Final, Protocol
 
 import msgspec
@@ -56,8 +57,8 @@ class Deadlines:
         self._due = float("inf")
 
     def expire(self, now: float) -> None:
-        """End what is overdue at `now`."""
-        for call in [call for call in self._waiting if call.deadline <= now]:
+        """End what is overdue at `now`, in the order of the deadlines."""
+        for call in sorted((call for call in self._waiting if call.deadline <= now), key=attrgetter("deadline")):
             self._waiting.discard(call)
             call.expire()
         self.stop()

@@ -32,7 +32,7 @@ _TEXTS: Final[dict[str, Callable[[Any], str]]] = {
     "double": text_of_double,
     "blob": json_blob,
 }
-_NOT_XML: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_NOT_XML: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
 
 def fold(fields: Iterable[tuple[str, str]]) -> Tree:

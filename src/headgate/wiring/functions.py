@@ -111,7 +111,10 @@ class FunctionPart:
             except Exception:
                 _log.exception("old code could not be deleted; it is tried again in %d seconds", COLLECT_EVERY_S)
 
-    # What is published; see `control.publishing.Publisher`.
+    # What is published; see `control.publishing.FunctionKeeper`.
+
+    def expect_call(self) -> None:
+        self.runtime.start_spare()
 
     def retire(self, version: FunctionVersion) -> None:
         self.service.retire(version)

@@ -6,6 +6,7 @@ import json
 import os
 import pwd
 import shutil
+import socket
 import textwrap
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
@@ -22,6 +23,13 @@ from headgate.functions.sandbox import Sandbox
 from headgate.model.invocation import FunctionSpec, Invocation, Outcome
 
 _ISOLATION: Final = Isolation()
+
+# What a handler's code begins with so that a test can hold its calls: `hold(port)`, of a port that `held` gives.
+HOLD: Final = """
+import os, socket, tempfile
+def hold(port):
+    with socket.create_connection(("127.0.0.1", port)) as held: held.recv(1)
+"""
 
 T = TypeVar("T")
 Run = Callable[[Coroutine[Any, Any, T]], T]
@@ -147,6 +155,30 @@ def run() -> Run[Any]:
     return lambda story: uvloop.run(limited(story))
 
 
+@asynccontextmanager
+async def held(call: Callable[[int], Coroutine[Any, Any, T]]) -> AsyncIterator["asyncio.Task[T]"]:
+    """A call that is made with a port, where it is held until the end of the block."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.setblocking(False)
+        running = asyncio.create_task(call(listener.getsockname()[1]))
+        there, _ = await asyncio.get_running_loop().sock_accept(listener)
+        with there:
+            yield running
+
+
+async def at_once(call: Callable[[int], Coroutine[Any, Any, T]], count: int) -> list[T]:
+    """What so many calls give that are held until all of them run."""
+    async with contextlib.AsyncExitStack() as all_held:
+        running = [await all_held.enter_async_context(held(call)) for _ in range(count)]
+    return [await each for each in running]
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    """Until something is so, which events of the loop bring about; the story's own deadline ends what never comes."""
+    while not holds():
+        await asyncio.to_thread(int)
+
+
 def nobody() -> Account | None:
     """The user that root runs functions as; None for an ordinary user."""
     if os.geteuid() != 0:
@@ -184,10 +216,14 @@ def descriptors() -> int:
 
 
 def children_of(pid: int) -> list[int]:
-    """The processes whose parent is this one."""
+    """The processes whose parent is this one; none of one that has ended."""
     found = []
-    for task in Path(f"/proc/{pid}/task").iterdir():
-        with contextlib.suppress(FileNotFoundError):  # a thread that has just ended
+    try:
+        tasks = list(Path(f"/proc/{pid}/task").iterdir())
+    except FileNotFoundError:
+        return []
+    for task in tasks:
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # a thread that has just ended
             found += [int(child) for child in task.joinpath("children").read_text().split()]
     return found
 
@@ -202,7 +238,7 @@ async def gone(pid: int) -> None:
     ended = asyncio.Event()
     loop.add_reader(fd, ended.set)
     try:
-        await asyncio.wait_for(ended.wait(), 10)
+        await ended.wait()  # a story has its own deadline
     finally:
         loop.remove_reader(fd)
         os.close(fd)

@@ -166,7 +166,7 @@ ATTEMPTS: Final[Mapping[str, Attempt]] = {
             os.setsid()
             if os.fork():
                 os._exit(0)
-            held = socket.create_connection(("127.0.0.1", told["port"]), 5)
+            held = socket.create_connection(("127.0.0.1", told["port"]))
             held.recv(1)
             time.sleep(600)
         os.wait()
@@ -253,7 +253,7 @@ HANDLER: Final = """
 def beside(told):
     with open("/tmp/its own", "w") as file:
         file.write("kept")
-    with socket.create_connection(("127.0.0.1", told["port"]), 5) as held:
+    with socket.create_connection(("127.0.0.1", told["port"])) as held:
         held.recv(1)
     with open("/tmp/more", "wb") as file:
         file.write(bytes(800_000))

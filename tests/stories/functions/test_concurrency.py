@@ -7,7 +7,7 @@ import pytest
 
 from headgate.functions.errors import Throttled
 
-from .conftest import gone
+from .conftest import HOLD, at_once, gone
 
 Fixture = Any
 
@@ -111,7 +111,7 @@ def test_idle_environments_end_and_their_parent_with_them(run: Fixture, stage: F
 
 def test_a_retired_function_finishes_its_calls(run: Fixture, stage: Fixture) -> None:
     async def story() -> None:
-        async with stage(max_environments=1, drain_s=10) as at:
+        async with stage(max_environments=1, drain_s=60) as at:
             spec = at.function(WHO)
             calls = [asyncio.ensure_future(at.answer(spec, 0.05)) for _ in range(3)]
             await at.logs.line("here")
@@ -126,7 +126,7 @@ def test_a_retired_function_finishes_its_calls(run: Fixture, stage: Fixture) -> 
 
 def test_closing_lets_calls_finish(run: Fixture, stage: Fixture) -> None:
     async def story() -> None:
-        async with stage(max_environments=1, drain_s=10) as at:
+        async with stage(max_environments=1, drain_s=60) as at:
             spec = at.function(WHO)
             calls = [asyncio.ensure_future(at.answer(spec, 0.05)) for _ in range(3)]
             await at.logs.line("here")
@@ -168,16 +168,16 @@ def test_an_import_that_leaves_what_a_fork_must_not_share_runs_in_each_environme
     async def story() -> None:
         async with stage() as at:
             spec = at.function(
-                f"{code}\nimport os, threading, time\nborn = os.getpid()\n"
+                f"{code}\n{HOLD}\nimport threading\nborn = os.getpid()\n"
                 "def handler(event, context):\n"
-                "  time.sleep(event)\n  return [born == os.getpid(), threading.active_count(), os.getpid()]"
+                "  hold(event)\n  return [born == os.getpid(), threading.active_count(), os.getpid()]"
             )
             threads = 2 if "Thread" in code else 1
 
-            slow, fast = await asyncio.gather(at.answer(spec, 0.2), at.answer(spec, 0.2))
+            one, other = await at_once(lambda port: at.answer(spec, port), 2)
 
-            assert [slow[:2], fast[:2]] == [[True, threads]] * 2
-            assert slow[2] != fast[2]
+            assert [one[:2], other[:2]] == [[True, threads]] * 2
+            assert one[2] != other[2]
 
     run(story())
 
@@ -186,11 +186,11 @@ def test_forked_environments_share_the_import_but_not_its_random_numbers(run: Fi
     async def story() -> None:
         async with stage() as at:
             spec = at.function(
-                "import os, random, time\nborn = os.getpid()\n"
-                "def handler(event, context):\n  time.sleep(0.2)\n  return [born, os.getpid(), random.random()]"
+                f"{HOLD}\nimport random\nborn = os.getpid()\n"
+                "def handler(event, context):\n  hold(event)\n  return [born, os.getpid(), random.random()]"
             )
 
-            one, other = await asyncio.gather(at.answer(spec), at.answer(spec))
+            one, other = await at_once(lambda port: at.answer(spec, port), 2)
 
             assert one[0] == other[0]
             assert one[1] != other[1]
@@ -203,25 +203,28 @@ def test_an_idle_event_loop_of_the_import_is_each_environment_s_own(run: Fixture
     async def story() -> None:
         async with stage() as at:
             spec = at.function(
-                """
-                import asyncio, os, threading
-                born, loop = os.getpid(), asyncio.new_event_loop()
-                async def wait(seconds):
-                    woken = asyncio.Event()
-                    # Another thread wakes the loop by its pair of sockets: were they shared, another loop might wake.
-                    threading.Timer(seconds, loop.call_soon_threadsafe, [woken.set]).start()
-                    await woken.wait()
-                    return os.readlink(f"/proc/self/fd/{loop._ssock.fileno()}")
-                def handler(event, context):
-                    return [born == os.getpid(), loop.run_until_complete(asyncio.wait_for(wait(event), 20))]
-                """
+                HOLD
+                + """
+import asyncio, threading
+born, loop = os.getpid(), asyncio.new_event_loop()
+async def wait(port):
+    woken = asyncio.Event()
+    def wake():
+        hold(port)
+        loop.call_soon_threadsafe(woken.set)
+    # Another thread wakes the loop by its pair of sockets: were they shared, another loop might wake.
+    threading.Thread(target=wake).start()
+    await woken.wait()
+    return os.readlink(f"/proc/self/fd/{loop._ssock.fileno()}")
+def handler(event, context):
+    return [born == os.getpid(), loop.run_until_complete(asyncio.wait_for(wait(event), 20))]
+"""
             )
 
-            answers = await asyncio.gather(*(at.answer(spec, 0.2) for _ in range(3)))
+            answers = await at_once(lambda port: at.answer(spec, port), 3)
 
             assert [answer[0] for answer in answers] == [False] * 3  # forked: the import ran once
-            sockets = {answer[1] for answer in answers}
-            assert len(sockets) == sum(line.startswith("INIT_START") for line in at.logs.lines)
+            assert len({answer[1] for answer in answers}) == 3
 
     run(story())
 

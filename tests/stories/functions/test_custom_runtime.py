@@ -127,14 +127,16 @@ def test_without_a_bootstrap_the_error_says_where_it_was_looked_for(run: Fixture
 def test_a_timeout_ends_the_program_and_all_that_it_started(run: Fixture, stage: Fixture) -> None:
     async def story() -> None:
         async with stage(max_environments=1) as at:
-            spec = program(at, timeout_s=1)
-            deed = """
-import subprocess
-children = [subprocess.Popen(["sleep", "600"]).pid, subprocess.Popen(["sleep", "600"], start_new_session=True).pid]
-print("pids", os.getpid(), *children)
-threading.Event().wait()
-"""
-            failed = await at.failure(spec, deed)
+            # Before its call, whose time is short.
+            start = """
+            import subprocess
+            here = subprocess.Popen(["sleep", "600"])
+            away = subprocess.Popen(["sleep", "600"], start_new_session=True)
+            print("pids", os.getpid(), here.pid, away.pid)
+            serve()
+            """
+            spec = program(at, start, timeout_s=1)
+            failed = await at.failure(spec, "threading.Event().wait()")
 
             pids = [int(pid) for pid in (await at.logs.line("pids")).split()[1:]]
             assert failed["errorMessage"] == "RequestId: id-1 Error: Task timed out after 1.00 seconds"

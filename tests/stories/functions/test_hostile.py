@@ -100,11 +100,10 @@ def test_an_attempt_is_stopped_by_what_the_table_says_and_costs_nobody_else(
     )
 
     async def story() -> None:
-        before = set(_tree(os.getpid()))
         async with stage(place, isolation=isolation) as at:
             neighbour = at.function("import os\ndef handler(event, context): return [event, os.getpid()]")
             first = await at.answer(neighbour, 1)
-            victim = (set(_tree(os.getpid())) - before).pop()
+            (victim,) = (each for process in at.processes for each in _last_below(process))
             with socket.create_server(("127.0.0.1", 0)) as listener:
                 listener.setblocking(False)
                 told = {
@@ -147,11 +146,11 @@ def test_an_attempt_is_stopped_by_what_the_table_says_and_costs_nobody_else(
     run(story())
 
 
-def _tree(pid: int) -> Iterator[int]:
+def _last_below(pid: int) -> Iterator[int]:
     """The processes below this one that have none below themselves."""
     for child in children_of(pid):
         if children_of(child):
-            yield from _tree(child)
+            yield from _last_below(child)
         else:
             yield child
 

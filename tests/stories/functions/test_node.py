@@ -224,8 +224,9 @@ def test_what_ends_a_process_costs_its_own_call_only(
 ) -> None:
     async def story() -> None:
         async with stage() as at:
+            timeout: dict[str, Any] = {"timeout_s": 1} if error_type == "Sandbox.Timedout" else {}
             spec = node(
-                at, f"exports.handler = async (event) => {{ if (event !== 'do it') return 1;\n {deed} }}", timeout_s=1
+                at, f"exports.handler = async (event) => {{ if (event !== 'do it') return 1;\n {deed} }}", **timeout
             )
             assert await at.answer(spec) == 1
 

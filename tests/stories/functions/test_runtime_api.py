@@ -12,6 +12,7 @@ import pytest
 
 from headgate.functions.response_stream import FULL_BYTES, ResponseStream
 
+from .conftest import until
 from .programs import program
 
 Fixture = Any
@@ -327,18 +328,24 @@ def test_a_question_whose_connection_was_lost_is_asked_anew(run: Fixture, stage:
 def test_only_one_connection_can_wait_for_the_next_call(run: Fixture, stage: Fixture) -> None:
     async def story() -> None:
         async with stage() as at:
+            go = at.folder / "go"
             spec = program(
                 at,
-                """
+                f"""
                 waiting = connect()
                 waiting.sendall(get(NEXT))
+                while not os.path.exists({str(go)!r}): pass
                 refused = ask("GET", NEXT)
                 head, _, event = waiting.recv(65536).rpartition(b"\\r\\n\\r\\n")
                 id = head.decode().split("Request-Id: ")[1].split("\\r\\n")[0]
-                ask("POST", f"{BASE}/invocation/{id}/response", json.dumps(refused[0]))
+                ask("POST", f"{{BASE}}/invocation/{{id}}/response", json.dumps(refused[0]))
                 serve()
                 """,
             )
+            await at.runtime.prepare(spec)
+            await until(lambda: at.runtime.provisioned(spec.key).started == 1)  # its question is there
+            go.touch()
+
             assert await at.answer(spec) == 403
 
     run(story())

@@ -3,8 +3,6 @@
 import asyncio
 import shutil
 import socket
-from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +12,7 @@ from msgspec.structs import replace
 from headgate.functions.isolation import Isolation
 from headgate.functions.spare import MOST_ENTRIES
 
-from .conftest import alive, gone, nobody, sandboxed, with_own_temporaries
+from .conftest import HOLD, alive, gone, held, nobody, sandboxed, with_own_temporaries
 from .programs import node, program
 
 Fixture = Any
@@ -47,15 +45,9 @@ def test_a_function_finds_its_code_and_its_temporary_folder_where_lambda_has_the
     run(story())
 
 
-# A call of this can be held by its test, so that others need other environments.
-_HOLD = """
-import os, socket, tempfile
-def hold(port):
-    with socket.create_connection(("127.0.0.1", port)) as held: held.recv(1)
-"""
 # Keeps a byte more in a file with each call, in two places that are one where /tmp is the temporary folder.
 _KEEPING = (
-    _HOLD
+    HOLD
     + """
 AT_IMPORT = tempfile.gettempdir()
 def handler(event, context):
@@ -67,17 +59,6 @@ def handler(event, context):
     return [os.getpid(), tempfile.gettempdir(), named, os.listdir("/tmp"), os.path.getsize("/tmp/kept")]
 """
 )
-
-
-@asynccontextmanager
-async def held(call: Callable[[int], Coroutine[Any, Any, Any]]) -> AsyncIterator["asyncio.Task[Any]"]:
-    """A call that is made with a port, where it is held until the end of the block."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        listener.setblocking(False)
-        running = asyncio.create_task(call(listener.getsockname()[1]))
-        there, _ = await asyncio.get_running_loop().sock_accept(listener)
-        with there:
-            yield running
 
 
 def test_an_environment_s_tmp_is_its_own_from_call_to_call_and_no_other_environment_sees_it(
@@ -123,7 +104,7 @@ def test_what_an_environment_left_behind_ends_with_it_and_what_another_left_goes
         loop = asyncio.get_running_loop()
         async with stage(isolation=with_own_temporaries(sandboxed())) as at:
             spec = at.function(
-                _HOLD
+                HOLD
                 + f"""
 import ctypes
 def handler(event, context):
@@ -192,7 +173,7 @@ def test_what_the_import_leaves_in_tmp_is_in_the_tmp_of_each_environment(run: Fi
     async def story() -> None:
         async with stage(isolation=with_own_temporaries(sandboxed())) as at:
             spec = at.function(
-                _HOLD
+                HOLD
                 + """
 with open("/tmp/model", "w") as file: file.write(str(os.getpid()))
 def handler(event, context):
@@ -275,7 +256,7 @@ def test_where_the_kernel_allows_no_mounts_each_environment_has_a_folder_in_one_
     async def story() -> None:
         async with stage(isolation=isolation) as at:
             spec = at.function(
-                _HOLD
+                HOLD
                 + """
 def handler(event, context):
     own = tempfile.gettempdir()

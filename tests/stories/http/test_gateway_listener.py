@@ -23,7 +23,7 @@ LAST = b"GET /last HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
 
 def run(scenario: Coroutine[Any, Any, None]) -> None:
     async def bounded() -> None:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             await scenario
 
     uvloop.run(bounded())
@@ -568,7 +568,7 @@ def test_drain_answers_every_request_of_which_a_byte_was_read() -> None:
             for _ in range(20):
                 await asyncio.sleep(0)
 
-            drained = asyncio.ensure_future(gateway.server.drain(10.0))
+            drained = asyncio.ensure_future(gateway.server.drain(60.0))
             assert await idle_reader.read() == b""
             idle.close()
             with pytest.raises(OSError, match=r".*"):

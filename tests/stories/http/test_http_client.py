@@ -12,7 +12,7 @@ import uvloop
 
 from headgate.dataplane.ports import BackendReply, BackendReplyTooLarge, BackendTimeout, BackendUnreachable, Origin
 from headgate.server.http_client import HttpPools
-from headgate.server.http_client_pool import PoolLimits
+from headgate.server.http_client_pool import Deadlines, PoolLimits
 from support.certificates import self_signed
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
@@ -20,7 +20,7 @@ OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
 def run(scenario: Coroutine[Any, Any, None]) -> None:
     async def bounded() -> None:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             await scenario
 
     uvloop.run(bounded())
@@ -65,7 +65,7 @@ async def calling(
     origin = Origin("http", "127.0.0.1", server.sockets[0].getsockname()[1])
     pools = HttpPools(limits)
 
-    async def send(method: bytes = b"GET", body: bytes = b"", timeout_s: float = 10.0) -> BackendReply:
+    async def send(method: bytes = b"GET", body: bytes = b"", timeout_s: float = 60.0) -> BackendReply:
         return await pools.send(origin, method, method + b" / HTTP/1.1\r\nHost: b\r\n\r\n", body, timeout_s)
 
     try:
@@ -225,9 +225,9 @@ def test_nobody_listening_is_unreachable_and_says_where() -> None:
             pools = HttpPools()
 
             with pytest.raises(BackendUnreachable, match=f"http://127.0.0.1:{port}"):
-                await pools.send(Origin("http", "127.0.0.1", port), b"GET", b"GET / HTTP/1.1\r\n\r\n", b"", 5.0)
+                await pools.send(Origin("http", "127.0.0.1", port), b"GET", b"GET / HTTP/1.1\r\n\r\n", b"", 60.0)
             with pytest.raises(BackendUnreachable):
-                await pools.send(Origin("http", "a" * 70, port), b"GET", b"GET / HTTP/1.1\r\n\r\n", b"", 5.0)
+                await pools.send(Origin("http", "a" * 70, port), b"GET", b"GET / HTTP/1.1\r\n\r\n", b"", 60.0)
             pools.close()
 
     run(scenario())
@@ -238,11 +238,13 @@ def test_a_late_answer_reaches_nobody() -> None:
         async def silent(writer: asyncio.StreamWriter) -> None:
             pass
 
-        backend = Backend(silent, OK)
+        backend = Backend(OK, silent, OK)
         async with calling(backend) as (pools, send):
+            await send()  # so that there is a connection, on which the next request is sent at once
             with pytest.raises(BackendTimeout):
                 await send(timeout_s=0.02)
             assert pools.connections == 0
+            await until(lambda: len(backend.requests) == 2)
             backend.writers[0].write(OK.replace(b"ok", b"no"))
 
             assert (await send()).body == b"ok"
@@ -265,11 +267,33 @@ def test_deadlines_of_many_calls_do_not_depend_on_their_order() -> None:
                     await send(timeout_s=timeout_s)
                 ended.append(timeout_s)
 
-            await asyncio.gather(*(one(timeout_s) for timeout_s in (0.15, 0.05, 0.2, 0.1)))
+            await asyncio.gather(*(one(timeout_s) for timeout_s in (0.3, 0.1, 0.4, 0.2)))
 
-        assert ended == [0.05, 0.1, 0.15, 0.2]
+        assert ended == [0.1, 0.2, 0.3, 0.4]
 
     run(scenario())
+
+
+def test_what_is_overdue_at_once_ends_in_the_order_of_the_deadlines() -> None:
+    class Waiting:
+        def __init__(self, deadline: float) -> None:
+            self.deadline = deadline
+
+        def expire(self) -> None:
+            ended.append(self.deadline)
+
+    ended: list[float] = []
+
+    async def scenario() -> None:
+        deadlines = Deadlines()
+        for number in range(100):
+            deadlines.add(Waiting(number * 37 % 100))
+
+        deadlines.expire(49.0)
+        deadlines.stop()
+
+    run(scenario())
+    assert ended == list(range(50))
 
 
 def test_a_short_deadline_does_not_wait_for_a_long_one_that_came_first() -> None:
@@ -420,8 +444,10 @@ def test_a_call_waits_for_a_connection_no_longer_than_its_deadline() -> None:
             await release.wait()
             writer.write(OK)
 
-        async with calling(Backend(held), PoolLimits(connections=1)) as (_, send):
+        backend = Backend(held)
+        async with calling(backend, PoolLimits(connections=1)) as (_, send):
             first = asyncio.ensure_future(send())
+            await until(lambda: backend.requests)
             with pytest.raises(BackendTimeout):
                 await send(timeout_s=0.02)
             second = asyncio.ensure_future(send())
@@ -429,6 +455,7 @@ def test_a_call_waits_for_a_connection_no_longer_than_its_deadline() -> None:
 
             assert (await first).body == b"ok"
             assert (await second).body == b"ok"
+            assert backend.connections == 1
 
     run(scenario())
 
@@ -470,7 +497,7 @@ def test_large_bodies_pass_both_ways() -> None:
         pools = HttpPools()
         head = b"POST / HTTP/1.1\r\nHost: b\r\nContent-Length: %d\r\n\r\n" % len(body)
 
-        assert (await pools.send(origin, b"POST", head, body, 10.0)).body == body
+        assert (await pools.send(origin, b"POST", head, body, 60.0)).body == body
         pools.close()
         server.close()
 
@@ -489,7 +516,7 @@ def test_a_backend_that_does_not_speak_tls_is_unreachable() -> None:
         for verify in (True, False):
             origin = Origin("https", "127.0.0.1", server.sockets[0].getsockname()[1], verify_tls=verify)
             with pytest.raises(BackendUnreachable):
-                await pools.send(origin, b"GET", b"GET / HTTP/1.1\r\n\r\n", b"", 5.0)
+                await pools.send(origin, b"GET", b"GET / HTTP/1.1\r\n\r\n", b"", 60.0)
         pools.close()
         server.close()
 
@@ -507,7 +534,7 @@ def test_tls_is_verified_unless_told_otherwise(verify: bool, tmp_path: Any) -> N
         server = await asyncio.start_server(backend.serve, "127.0.0.1", 0, ssl=context)
         origin = Origin("https", "127.0.0.1", server.sockets[0].getsockname()[1], verify_tls=verify)
         pools = HttpPools()
-        request = (origin, b"GET", b"GET / HTTP/1.1\r\nHost: b\r\n\r\n", b"", 5.0)
+        request = (origin, b"GET", b"GET / HTTP/1.1\r\nHost: b\r\n\r\n", b"", 60.0)
 
         if verify:
             with pytest.raises(BackendUnreachable, match=r"(?i)certificate"):

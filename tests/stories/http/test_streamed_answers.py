@@ -186,7 +186,7 @@ def test_a_drain_waits_for_a_body_to_end() -> None:
             reader, writer = await gateway.connect()
             writer.write(GET)
             await reader.readuntil(b"\r\n\r\n")
-            draining = asyncio.ensure_future(gateway.server.drain(10.0))
+            draining = asyncio.ensure_future(gateway.server.drain(60.0))
             await asyncio.sleep(0)
             body.put(b"one", b"")
 

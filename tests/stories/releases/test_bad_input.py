@@ -9,7 +9,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from headgate.client.releases import ReleaseFailed, ServerReleases
+from headgate.client.releases import ReleaseFailed
+from headgate.client.server_releases import ServerReleases
 from support.releases import a_file, release
 from support.server import RunningServer, fetch
 

@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from support.releases import QUICK, Followed, Story, Versions, a_story
+from support.releases import GO, QUICK, Followed, Story, Versions, a_story
 from support.server import RunningServer, closing, launch, wait_for_end
 
 _PLANNED = {0.0, 20.0, 50.0}
@@ -92,7 +92,11 @@ def test_of_two_controllers_on_one_release_one_drives_it(
     server: RunningServer, versions: Versions, tmp_path: Path
 ) -> None:
     with a_story(server, versions, tmp_path) as story:
-        file = story.file(steps="[{weight: 50, bake: 3s}, {weight: 100}]", analysis=QUICK)
+        file = story.file(
+            steps="[{weight: 50, bake: 3s}, {weight: 100}]",
+            analysis=QUICK,
+            more=f"gates: {{before: [{GO}]}}",  # so that it is not over before the second begins
+        )
         state = tmp_path / "state.db"
         run = [
             sys.executable, "-m", "headgate", "release", "run", str(file), "--state", str(state),
@@ -102,6 +106,7 @@ def test_of_two_controllers_on_one_release_one_drives_it(
         assert first.stdout is not None
         first.stdout.readline()  # it is started
         second = subprocess.run(run, capture_output=True, text=True, timeout=60, check=False)
+        (tmp_path / "go").touch()
         first.communicate(timeout=60)
 
         assert first.returncode == 0

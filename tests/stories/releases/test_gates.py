@@ -25,7 +25,7 @@ from support.backends import Backend, serving_backend
 from support.certificates import self_signed
 from support.raw_servers import serving_raw
 
-WAIT_S: Final = 30.0
+WAIT_S: Final = 60.0
 NEVER: Final = threading.Event()
 
 

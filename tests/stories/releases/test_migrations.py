@@ -17,7 +17,7 @@ from headgate.release.gates.cancelled import Cancelled
 from headgate.release.gates.context import GateContext
 from headgate.release.migrations.run import run_migration
 
-WAIT_S: Final = 30.0
+WAIT_S: Final = 60.0
 
 
 def a_context(folder: Path, region: str = "eu-west-1") -> GateContext:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from support.releases import QUICK, Versions, a_story, release
+from support.releases import GO, QUICK, Versions, a_story, release
 from support.server import RunningServer, command
 
 
@@ -42,9 +42,12 @@ def test_a_stage_moved_by_hand_stops_the_release_until_somebody_decides(
     server: RunningServer, versions: Versions, tmp_path: Path
 ) -> None:
     with a_story(server, versions, tmp_path) as story:
-        story.start(steps="[{weight: 20, bake: 6s}, {weight: 100}]", analysis=f"{QUICK}")
+        story.start(
+            steps="[{weight: 20, bake: 2s}, {weight: 100}]", analysis=f"{QUICK}", more=f"gates: {{step: [{GO}]}}"
+        )
         story.followed.until("Did", shifted=20)
         story.api.patch_stage("prod", ("replace", "/canarySettings/percentTraffic", "70"))
+        (tmp_path / "go").touch()
         report = story.followed.until_phase("waiting")
         assert "the canary gets 70 % of the traffic, not 20 %" in report["why"]
 
@@ -54,17 +57,21 @@ def test_a_stage_moved_by_hand_stops_the_release_until_somebody_decides(
 
 
 @pytest.mark.parametrize(
-    ("steps", "share"),
-    [("[{weight: 20, bake: 6s}, {weight: 100}]", 20), ("[{weight: 20, bake: 3s}, {weight: 100, watch: 6s}]", 100)],
+    ("steps", "gate", "share"),
+    [
+        ("[{weight: 20, bake: 2s}, {weight: 100}]", "step", 20),
+        ("[{weight: 20, bake: 3s}, {weight: 100, watch: 2s}]", "after", 100),
+    ],
     ids=["in a bake", "in the watch"],
 )
 def test_what_somebody_set_by_hand_is_put_back_when_the_release_may_go_on(
-    server: RunningServer, versions: Versions, tmp_path: Path, steps: str, share: int
+    server: RunningServer, versions: Versions, tmp_path: Path, steps: str, gate: str, share: int
 ) -> None:
     with a_story(server, versions, tmp_path) as story:
-        story.start(steps=steps, analysis=f"{QUICK}")
+        story.start(steps=steps, analysis=f"{QUICK}", more=f"gates: {{{gate}: [{GO}]}}")
         story.followed.until_percent(share)
         story.api.patch_stage("prod", ("replace", "/variables/colour", "red"))
+        (tmp_path / "go").touch()
         report = story.followed.until_phase("waiting")
         assert "variable colour was added" in report["why"]
 

@@ -12,7 +12,7 @@ import pytest
 from support.apis import Api
 from support.clients import KeptConnection
 from support.functions import allow_gateway, create_function, zipped
-from support.releases import QUICK, Followed, start_release
+from support.releases import GO, QUICK, Followed, start_release
 from support.server import RunningServer
 
 _HANDLER = """
@@ -27,8 +27,8 @@ def handle(event, context):
     if random.random() < {failing}:
         raise ValueError("out of stock")
 """
-_CANARY = "[{weight: 20, bake: 3s}, {weight: 50, bake: 3s}, {weight: 100, watch: 4s}]"
-_AT_ONCE = "[{weight: 100, watch: 4s}]"
+_CANARY = "[{weight: 20, bake: 3s}, {weight: 50, bake: 3s}, {weight: 100, watch: WATCH}]"
+_AT_ONCE = "[{weight: 100, watch: WATCH}]"
 
 
 class Shop:
@@ -54,13 +54,13 @@ class Shop:
         self.seen: Counter[tuple[int, str]] = Counter()
         self._stopping = threading.Event()
 
-    def start(self, strategy: str, steps: str, failing: float) -> None:
+    def start(self, strategy: str, steps: str, failing: float, more: str = "") -> None:
         (self.folder / "shop.zip").write_bytes(zipped(_HANDLER.format(failing=failing, version="code-2")))
         (self.folder / "r.yaml").write_text(
             f"release: {self.function}\napi: {self.api.id}\nstage: prod\n{strategy}\n"
             "change: {deployment: current, variables: {prices: new}, "
             f"functions: {{{self.function}: {{zip: shop.zip}}}}}}\n"
-            f"steps: {steps}\nanalysis: {{{QUICK}, limits: {{error-rate: 10%}}}}\n",
+            f"steps: {steps}\nanalysis: {{{QUICK}, limits: {{error-rate: 10%}}}}\n{more}\n",
             encoding="utf-8",
         )
         start_release(self.server, self.folder / "r.yaml")
@@ -108,7 +108,8 @@ def shop(server: RunningServer, tmp_path: Path) -> Shop:
 @pytest.mark.parametrize(("failing", "end"), [(0.0, "promoted"), (0.5, "rolled-back")], ids=["good", "bad"])
 def test_no_request_sees_a_part_of_a_release(shop: Shop, strategy: str, steps: str, failing: float, end: str) -> None:
     with shop.under_traffic():
-        shop.start(strategy, steps, failing)
+        # A bad one is not seen to the end: its watch lasts for as long as its failures need to come.
+        shop.start(strategy, steps.replace("WATCH", "60s" if failing else "4s"), failing)
         report = shop.release.until_phase("promoted", "rolled-back")
 
     assert report["phase"] == end, report["why"]
@@ -124,7 +125,8 @@ def test_pins_that_somebody_changed_by_hand_stop_the_release_and_are_put_back(sh
     pin = f"/canarySettings/functionVersions/{shop.function}:live"
     other = f"/canarySettings/baseFunctionVersions/{shop.function}:live"
     with shop.under_traffic():
-        shop.start("strategy: canary", "[{weight: 20, bake: 10s}, {weight: 100}]", 0.0)
+        steps = "[{weight: 20, bake: 2s}, {weight: 100}]"
+        shop.start("strategy: canary", steps, 0.0, more=f"gates: {{step: [{GO}]}}")
         shop.release.until("Did", shifted=20)
         changes: list[tuple[tuple[str, ...], str]] = [
             (("remove", pin), f"{shop.function}:live is no longer pinned to version 2 on the canary's side"),
@@ -135,6 +137,7 @@ def test_pins_that_somebody_changed_by_hand_stop_the_release_and_are_put_back(sh
             assert shop.release.until("Asked", topic="drift")["why"].endswith(words)
             shop.release.tell("resume")
             shop.release.until("Did", message="what the release wants is put back")
+        (shop.folder / "go").touch()
         report = shop.release.until_phase("promoted", "rolled-back")
 
     assert report["phase"] == "promoted", report["why"]

@@ -33,25 +33,29 @@ class _Node:
         self.stages = Stages()
         self.directory = FunctionDirectory()
         self.retired: list[tuple[str, str]] = []
+        self.expected_calls = 0
         self.publisher = Publisher(
             self.stages,
             self.directory,
             Buckets(),
             Meters(),
-            self._retire,
-            self._keep_started,
+            self,
             FunctionUrls(),
-            self._poll,
             Mirrors(),
         )
 
-    def _retire(self, version: FunctionVersion) -> None:
+    # See `control.publishing.FunctionKeeper`.
+
+    def expect_call(self) -> None:
+        self.expected_calls += 1
+
+    def retire(self, version: FunctionVersion) -> None:
         self.retired.append((version.version, version.revision_id))
 
-    def _keep_started(self, version: FunctionVersion, environments: int) -> None:
+    def keep_started(self, version: FunctionVersion, environments: int) -> None:
         raise AssertionError(f"no test here provisions {environments} environments of {version.version}")
 
-    def _poll(self, uuid: str, mapping: EventSourceMapping | None) -> None:
+    def poll(self, uuid: str, mapping: EventSourceMapping | None) -> None:
         raise AssertionError(f"no test here has an event source mapping {uuid}: {mapping}")
 
     def served(self, stage_name: str = "prod") -> str | None:
@@ -229,6 +233,18 @@ def test_a_changed_version_is_retired_and_the_others_are_left_alone(tmp_path: Pa
 
         assert node.retired == [("$LATEST", "a")]
         assert (node.version(), node.version("1")) == ("b", "one")
+
+    _story(tmp_path, story)
+
+
+def test_a_new_function_is_expected_to_be_called_and_a_changed_one_is_not(tmp_path: Path) -> None:
+    async def story(store: SqliteStore, node: _Node) -> None:
+        await store.write(lambda tx: _put_function(tx, "a"))
+        assert node.expected_calls == 1
+
+        await store.write(lambda tx: _put_function(tx, "b"))
+
+        assert node.expected_calls == 1
 
     _story(tmp_path, story)
 

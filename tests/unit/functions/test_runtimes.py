@@ -152,3 +152,18 @@ def test_calls_that_come_together_ask_an_interpreter_once(tmp_path: Path) -> Non
 
     assert asked.read_text() == "once\n"
     assert len({launch.version for launch in launches}) == 1
+
+
+def test_an_interpreter_that_could_not_be_run_is_asked_again(tmp_path: Path) -> None:
+    python = tmp_path / "python"
+    python.write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
+    runtimes = Runtimes({"python3.11": str(python)})
+
+    async def story() -> list[str]:
+        found = []
+        for mode in (0o644, 0o755):
+            python.chmod(mode)
+            found.append((await runtimes.launch(_spec("python3.11", tmp_path))).interpreter)
+        return found
+
+    assert asyncio.run(story()) == ["", sys.executable]

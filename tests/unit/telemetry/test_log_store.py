@@ -92,6 +92,8 @@ def test_events_are_read_in_the_order_of_their_time_whatever_their_stream(tmp_pa
         assert scan.resume is None
         store.close()
 
+    run(story)
+
 
 def test_a_scan_goes_on_where_it_stopped_and_no_page_has_more_than_a_megabyte(tmp_path: Path) -> None:
     async def story() -> None:
