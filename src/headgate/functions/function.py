@@ -268,7 +268,7 @@ class Function:
         # Where no other environment could run them, all calls that wait would fail alike, each after its own start.
         serving = self._pool.size - self._pool.starting
         if why.fault and serving:
-            self._grows_from = time.monotonic() + self._limits.refill_s  # those there are run the calls, each in turn
+            self._grows_from = time.monotonic() + self._limits.refill_s  # the others take the calls, in turn
             return
         calls = [self._pool.take_first_waiting()] if serving else self._pool.take_all_waiting()
         why_not = log.take_tail()
