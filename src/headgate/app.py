@@ -28,6 +28,7 @@ from headgate.server.bridge import MotoBridge
 from headgate.server.cloudwatch_ports import AlarmPorts
 from headgate.server.control_app import ControlApp
 from headgate.server.deployment_pages import DeploymentPages
+from headgate.server.descriptors import allow_many
 from headgate.server.forward import EndpointForwarder
 from headgate.server.http_client import HttpPools
 from headgate.server.http_client_pool import PoolLimits
@@ -53,6 +54,7 @@ _ENDPOINT_ANSWER_BYTES: Final = 256 * 1024 * 1024  # objects of S3 are larger th
 
 async def run(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT, then drain. A second signal ends at once."""
+    allow_many()
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):  # before the start, which answers before it has ended

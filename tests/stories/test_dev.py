@@ -164,6 +164,15 @@ def test_files_that_come_and_go_are_changes_too(tmp_path: Path, server: RunningS
         assert _invoke(server, "fn") is False
 
 
+def test_a_folder_without_a_file_left_is_said_to_be_none(tmp_path: Path, server: RunningServer) -> None:
+    (tmp_path / "index.py").write_text(_python("one"))
+
+    with developing(server, tmp_path, "--name", "fn") as dev:
+        dev.wait_for("serving")
+        (tmp_path / "index.py").unlink()
+        dev.wait_for("not renewed: .* zip")
+
+
 def test_what_the_server_refuses_is_said_and_the_next_save_is_the_next_try(
     tmp_path: Path, server: RunningServer
 ) -> None:

@@ -16,12 +16,13 @@ from support.server import RunningServer, fetch, running
 
 _THROTTLED = Refused("TooManyRequestsException", "Rate Exceeded.", 429)
 
-# An event may name a page to fetch, which holds the call for as long as the page is held.
+# An event, or the gateway's request in it, may name a page to fetch, which holds the call for as long as it is held.
 _HOLD = """
 import os, urllib.request
 def handle(event, context):
-    if "page" in event:
-        urllib.request.urlopen(event["page"], timeout=60).close()
+    asked = event.get("queryStringParameters") or event
+    if "page" in asked:
+        urllib.request.urlopen(asked["page"], timeout=60).close()
     return {"statusCode": 200, "body": os.environ["AWS_LAMBDA_INITIALIZATION_TYPE"]}
 """
 
@@ -78,6 +79,26 @@ def test_above_what_is_reserved_calls_are_refused_at_once(server: RunningServer)
     call(client, "reserved")
 
     assert fields(put) == {"ReservedConcurrentExecutions": 1}
+    assert refused == "ReservedFunctionConcurrentInvocationLimitExceeded"
+
+
+def test_a_call_that_the_gateway_waits_for_no_longer_keeps_its_place_until_it_ends(server: RunningServer) -> None:
+    """What is reserved protects what the function uses: a database does not care who still waits for the answer."""
+    client = server.client("lambda")
+    arn = create_function(server, "outliving", _HOLD)
+    client.put_function_concurrency(FunctionName="outliving", ReservedConcurrentExecutions=1)
+    api = Api(server)
+    api.function(api.root, arn, timeoutInMillis=200)
+    api.deploy("prod")
+
+    call(client, "outliving")  # an environment is there, so that the next call begins at once
+
+    with serving_backend() as backend:
+        through_gateway = fetch(f"{api.url('prod')}?page={backend.url}/hold")
+        refused = reason(client, "outliving")
+        backend.release()
+
+    assert through_gateway.status == 504
     assert refused == "ReservedFunctionConcurrentInvocationLimitExceeded"
 
 

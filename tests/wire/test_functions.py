@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from support.apis import Refused, fields, refusal, status
-from support.functions import ROLE, zipped
+from support.functions import ROLE, archive, zipped
 from support.lambdas import (
     ACCOUNT,
     ECHO,
@@ -257,6 +257,7 @@ _ENVIRONMENT = (
             None,
         ),
         ({"Code": {"ZipFile": b""}}, invalid("Uploaded file must be a non-empty zip")),
+        ({"Code": {"ZipFile": archive({})}}, invalid("Uploaded file must be a non-empty zip")),
         (
             {"Code": {"ZipFile": b"no zip"}},
             invalid("Could not unzip uploaded file. Please check your file, then try to upload again."),
@@ -291,7 +292,16 @@ _ENVIRONMENT = (
             ),
         ),
     ],
-    ids=["runtime", "empty zip", "no zip", "reserved variable", "variables of more than 4 KB", "timeout", "memory"],
+    ids=[
+        "runtime",
+        "empty zip",
+        "zip of nothing",
+        "no zip",
+        "reserved variable",
+        "variables of more than 4 KB",
+        "timeout",
+        "memory",
+    ],
 )
 def test_create_refuses(server: RunningServer, given: dict[str, Any], expected: Refused | None) -> None:
     client = server.client("lambda")

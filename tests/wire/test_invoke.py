@@ -79,6 +79,22 @@ def test_the_log_tail_holds_the_calls_lines(server: RunningServer, echo: str) ->
     assert "LogResult" not in invoke(server, echo)
 
 
+def test_records_are_json_where_the_logging_config_says_so(server: RunningServer) -> None:
+    source = "import logging\ndef handle(event, context):\n    logging.info('left out'); logging.error('told')\n"
+    create_function(server, "invoke-json", source, LoggingConfig={"LogFormat": "JSON", "ApplicationLogLevel": "ERROR"})
+
+    answer = invoke(server, "invoke-json", LogType="Tail")
+
+    _, line, *_ = base64.b64decode(answer["LogResult"]).decode().splitlines()
+    assert {**json.loads(line), "timestamp": ""} == {
+        "timestamp": "",
+        "level": "ERROR",
+        "message": "told",
+        "logger": "root",
+        "requestId": answer["ResponseMetadata"]["RequestId"],
+    }
+
+
 def test_the_client_context_reaches_the_handler(server: RunningServer, echo: str) -> None:
     context = base64.b64encode(b'{"custom":{"tenant":"blue"}}').decode()
 

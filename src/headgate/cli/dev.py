@@ -81,7 +81,7 @@ class _Session:
 
     def watch(self) -> None:
         """Renew the function at every change, without end."""
-        refused: Stamps = {}
+        refused: Stamps | None = None
         unreachable = False
         while True:
             time.sleep(_LOOK_S)

@@ -4,10 +4,11 @@ import ast
 import io
 import json
 import os
+import stat
 import sys
 import zipfile
 from collections.abc import Iterator, Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Final
 
 _LEFT_OUT: Final = {"__pycache__", "venv", "node_modules/.cache"}  # and whatever begins with a dot
@@ -24,11 +25,13 @@ Stamps = Mapping[str, tuple[int, int, int]]
 def stamps(folder: Path) -> Stamps:
     """What tells a changed folder from one that is as it was."""
     found = {}
-    for path in _files(folder):
+    for path in _files(folder, PurePosixPath()):
         try:
             status = (folder / path).stat()
         except OSError:
             continue  # it was there a moment ago
+        if not stat.S_ISREG(status.st_mode):
+            continue  # a pipe or a socket, which to read would wait without end
         found[path] = (status.st_mtime_ns, status.st_size, status.st_mode)
     return found
 
@@ -67,17 +70,32 @@ def guess(folder: Path) -> tuple[str, str]:
     return (own, "") if any(folder.glob("*.py")) else ("", "")
 
 
-def _files(folder: Path) -> Iterator[str]:
-    for at, folders, files in os.walk(folder, followlinks=True):
-        within = Path(at).relative_to(folder)
-        folders[:] = [
-            name
-            for name in folders
-            if not name.startswith(".") and (within / name).as_posix() not in _LEFT_OUT and name != "__pycache__"
-        ]
-        for name in files:
-            if not name.startswith(".") and not name.endswith(".pyc"):
-                yield (within / name).as_posix()
+def _files(folder: Path, within: PurePosixPath, above: frozenset[int] = frozenset()) -> Iterator[str]:
+    """The files below `within`, links followed, but not into a folder that is one of those `above`, by their inodes."""
+    try:
+        here = above | {(folder / within).stat().st_ino}
+        entries = sorted(os.scandir(folder / within), key=lambda entry: entry.name)
+    except OSError:
+        return  # it may not be read, or was there a moment ago
+    for entry in entries:
+        path = within / entry.name
+        if entry.name.startswith("."):
+            continue
+        if not entry.is_dir():
+            if not entry.name.endswith(".pyc"):
+                yield path.as_posix()
+            continue
+        left_out = entry.name == "__pycache__" or path.as_posix() in _LEFT_OUT
+        if not left_out and not (entry.is_symlink() and _inode(entry) in here):
+            yield from _files(folder, path, here)
+
+
+def _inode(entry: "os.DirEntry[str]") -> int:
+    """Of what a link leads to; 0 for nothing."""
+    try:
+        return entry.stat().st_ino
+    except OSError:
+        return 0
 
 
 def _python_handler(path: Path) -> str:

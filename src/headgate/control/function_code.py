@@ -13,6 +13,12 @@ FetchCode = Callable[[str], Awaitable[bytes | None]]
 """The zip with this SHA-256, in hexadecimal; None when there is none."""
 
 
+def folders_of(version: FunctionVersion) -> frozenset[str]:
+    """The names of all folders that a version's code and layers are unpacked to."""
+    layers = version.layer_digests
+    return frozenset([version.code_digest, *layers, *([merged_name(layers)] if layers else [])])
+
+
 class FunctionCode:
     """The unpacked code and layers of all functions, below one folder, each content once."""
 
@@ -40,6 +46,8 @@ class FunctionCode:
             log_group=version.logging_config.log_group or f"/aws/lambda/{version.function_name}",
             ephemeral_storage_mb=version.ephemeral_storage.size,
             layers_dir=layers_dir,
+            log_format=version.logging_config.log_format,
+            log_level=version.logging_config.application_log_level or "",
         )
 
     async def _layers(self, version: FunctionVersion) -> Path | None:

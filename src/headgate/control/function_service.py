@@ -9,21 +9,24 @@ from typing import Any, Final, NamedTuple
 
 from msgspec.structs import replace
 
-from headgate.control.function_code import FetchCode, FunctionCode
+from headgate.control.function_code import FetchCode, FunctionCode, folders_of
 from headgate.control.function_traces import FunctionTracer, may_trace
-from headgate.control.lambda_.errors import function_not_found, too_many_requests
+from headgate.control.lambda_.errors import function_not_found, not_started, too_many_requests
 from headgate.control.lambda_.ports import Invoked, Streamed
 from headgate.dataplane.ports import BackendTimeout, FunctionMissing, FunctionReply, FunctionThrottled
+from headgate.functions.concurrency import Gate
 from headgate.functions.directory import FunctionDirectory, PublishedFunction, event_policy
+from headgate.functions.errors import NotStarted
 from headgate.functions.response_stream import ResponseStream
 from headgate.functions.runtime import FunctionRuntime, Throttled
 from headgate.model.arn import FunctionRef
+from headgate.model.errors import ApiError
 from headgate.model.event import EventPolicy
 from headgate.model.function import FunctionVersion
 from headgate.model.ids import new_request_id
 from headgate.model.invocation import FunctionSpec, Invocation, Outcome
 from headgate.model.provisioned import Provisioned
-from headgate.telemetry.function_metrics import FunctionMeters
+from headgate.telemetry.function_metrics import FunctionMeter, FunctionMeters
 
 _log = logging.getLogger("headgate.functions")
 
@@ -53,6 +56,7 @@ class FunctionService:
         self.tracer: FunctionTracer | None = None
         """None: no call is traced."""
         self._specs: dict[str, asyncio.Future[FunctionSpec]] = {}
+        self._folders: dict[str, frozenset[str]] = {}  # of code that these need, by key
         self._kept: dict[str, int] = {}  # environments that are kept started, by key
         self._tasks: set[asyncio.Task[None]] = set()
         self._draw: Final = random.random
@@ -93,7 +97,7 @@ class FunctionService:
                 want_log_tail=want_log_tail,
             )
         except Throttled as error:
-            raise too_many_requests(error.reason) from error
+            raise _refused(error) from error
         if invoked is None:
             raise function_not_found(function)
         return invoked
@@ -151,7 +155,7 @@ class FunctionService:
         try:
             stream = await self._begun(function, drawn, invocation)
         except Throttled as error:
-            raise too_many_requests(error.reason) from error
+            raise _refused(error) from error
         return Streamed(drawn.version.version, stream, invocation.request_id)
 
     async def _begun(self, function: FunctionRef, drawn: _Drawn, invocation: Invocation) -> ResponseStream:
@@ -205,20 +209,35 @@ class FunctionService:
         call = self._runtime.invoke(spec, invocation, timeout_s, stream)
         try:
             outcome = await (call if trace is None else trace.observe(invocation.request_id, call))
-        except TimeoutError:
-            meter.outlived()
-            raise
         except Throttled:
+            gate.running -= 1
             meter.leave()
             meter.refuse()
             raise
+        except (TimeoutError, asyncio.CancelledError) as gone:
+            # Its caller alone has gone. What runs on takes its place until it ends, as on Lambda.
+            late = self._runtime.runs_on(spec, invocation)
+            if late is not None:
+                late.add_done_callback(lambda ended: _ended_late(gate, meter, began, ended.result()))
+                raise
+            gate.running -= 1
+            if isinstance(gone, TimeoutError):
+                meter.outlived()
+            else:
+                meter.leave()
+            raise
         except BaseException:
+            gate.running -= 1
             meter.leave()
             raise
-        finally:
-            gate.running -= 1
+        gate.running -= 1
         meter.end(began, failed=outcome.error is not None)
         return outcome
+
+    @property
+    def folders(self) -> set[str]:
+        """The names of the folders of code that calls use now, or may use without asking the store again."""
+        return self._runtime.folders.union(*self._folders.values())
 
     def exists(self, function: FunctionRef) -> bool:
         return self._directory.resolve(function, 0.0) is not None
@@ -257,6 +276,7 @@ class FunctionService:
         """
         key = spec_key(version)
         self._specs.pop(key, None)
+        self._folders.pop(key, None)
         self._kept.pop(key, None)
         if self._runtime.retire(key):
             ref = FunctionRef(
@@ -289,6 +309,7 @@ class FunctionService:
         key = spec_key(version)
         known = self._specs.get(key)
         if known is None:
+            self._folders[key] = folders_of(version)
             known = self._specs[key] = asyncio.ensure_future(self._code.spec(key, version))
             known.add_done_callback(lambda done: self._forget_failed(key, done))
         if known.done():
@@ -299,6 +320,21 @@ class FunctionService:
         """So that the next call tries again."""
         if (prepared.cancelled() or prepared.exception() is not None) and self._specs.get(key) is prepared:
             del self._specs[key]
+            del self._folders[key]
+
+
+def _ended_late(gate: Gate, meter: FunctionMeter, began: float, outcome: Outcome | None) -> None:
+    """A call ended whose caller had gone before."""
+    gate.running -= 1
+    if outcome is None:
+        meter.leave()
+    else:
+        meter.end(began, failed=outcome.error is not None)
+
+
+def _refused(error: Throttled) -> ApiError:
+    """What a caller by hand is told of a call that was not run."""
+    return not_started(str(error)) if isinstance(error, NotStarted) else too_many_requests(error.reason)
 
 
 def spec_key(version: FunctionVersion) -> str:

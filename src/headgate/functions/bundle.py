@@ -15,11 +15,13 @@ from typing import Final
 
 MAX_UNZIPPED_BYTES: Final = 262_144_000  # aws-semantics 9.1: 250 MB
 _MAX_FILES: Final = 100_000
+_MAX_LINK_BYTES: Final = 4096
 _CHUNK_BYTES: Final = 1024 * 1024
 
 # What a file system says to a name that is too long, or to a file where the archive has a folder too.
 _CONTRADICTIONS: Final = {errno.ENAMETOOLONG, errno.ENOTDIR, errno.EISDIR, errno.EEXIST}
 
+EMPTY = "Uploaded file must be a non-empty zip"
 _NOT_A_ZIP = "Could not unzip uploaded file. Please check your file, then try to upload again."
 _TOO_LARGE = f"Unzipped size must be smaller than {MAX_UNZIPPED_BYTES} bytes"
 
@@ -63,6 +65,15 @@ def appearing_whole(target: Path) -> Iterator[Path]:
         discard(partial)  # unless it has its name now
 
 
+def check_links(folder: Path) -> None:
+    """Refuse a bundle's folder with a link that leads out of it. Raises BundleError."""
+    for path, folders, files in os.walk(folder):
+        for name in (*folders, *files):
+            link = Path(path, name)
+            if link.is_symlink() and not _is_within(link, folder):
+                raise BundleError(_leads_out(link.relative_to(folder).as_posix(), str(link.readlink())))
+
+
 def size_of(folder: Path) -> int:
     """The bytes of all files in a bundle's folder."""
     return sum(Path(path, name).lstat().st_size for path, _, names in os.walk(folder) for name in names)
@@ -80,12 +91,16 @@ def _extract(zip_bytes: bytes, folder: Path) -> None:
     try:
         with zipfile.ZipFile(io.BytesIO(zip_bytes)) as archive:
             entries = archive.infolist()
+            if not entries:
+                raise BundleError(EMPTY)
             # What the directory says of sizes may be a lie, so the bytes are counted too.
             if sum(entry.file_size for entry in entries) >= MAX_UNZIPPED_BYTES or len(entries) > _MAX_FILES:
                 raise BundleError(_TOO_LARGE)
             left_bytes = MAX_UNZIPPED_BYTES
-            for entry in entries:
+            # Links after all files, so that no file is written through one.
+            for entry in sorted(entries, key=_is_link):
                 left_bytes -= _extract_entry(archive, entry, folder, left_bytes)
+            check_links(folder)
     except BundleError:
         raise
     except (zipfile.BadZipFile, zipfile.LargeZipFile, EOFError, NotImplementedError, RuntimeError, ValueError) as error:
@@ -100,16 +115,46 @@ def _extract(zip_bytes: bytes, folder: Path) -> None:
         raise BundleError(_NOT_A_ZIP) from error
 
 
+def _is_link(entry: zipfile.ZipInfo) -> bool:
+    return stat.S_ISLNK(entry.external_attr >> 16)
+
+
+def _is_within(path: Path, folder: Path) -> bool:
+    """Whether a path is in the folder, all links in it followed as far as they go by now."""
+    return Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder))
+
+
+def _leads_out(name: str, leads_to: str) -> str:
+    return f"Uploaded file has a symbolic link that leads out of it: {name} -> {leads_to}"
+
+
+def _extract_link(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, folder: Path, target: Path) -> int:
+    """Make a link; `check_links` follows, since a later one may change where this one leads."""
+    with archive.open(entry) as source:
+        leads_to = source.read(_MAX_LINK_BYTES + 1)
+    text = leads_to.decode()
+    if not text or "\0" in text or len(leads_to) > _MAX_LINK_BYTES:
+        raise BundleError(_NOT_A_ZIP)
+    if not _is_within(target.parent, folder):
+        raise BundleError(_leads_out(entry.filename, text))
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.unlink(missing_ok=True)
+    target.symlink_to(text)
+    return len(leads_to)
+
+
 def _extract_entry(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, folder: Path, limit_bytes: int) -> int:
     """Write one entry; say how many bytes it has."""
     mode = entry.external_attr >> 16
-    if stat.S_IFMT(mode) not in {0, stat.S_IFREG, stat.S_IFDIR}:
-        raise BundleError(_NOT_A_ZIP)  # a symbolic link, which could lead out of the folder, or a device
+    if stat.S_IFMT(mode) not in {0, stat.S_IFREG, stat.S_IFDIR, stat.S_IFLNK}:
+        raise BundleError(_NOT_A_ZIP)  # a device or a pipe
     # Some archivers on Windows write backslashes.
     name = PurePosixPath(entry.filename.replace("\\", "/"))
     if name.is_absolute() or ".." in name.parts or "\0" in entry.filename:
         raise BundleError(_NOT_A_ZIP)
     target = folder / name
+    if _is_link(entry):
+        return _extract_link(archive, entry, folder, target)
     if entry.is_dir() or entry.filename.endswith("\\"):
         target.mkdir(parents=True, exist_ok=True)
         return 0

@@ -1,5 +1,6 @@
 """The shell around an environment's state machine: its socket, its output, its process. It has no rule in it."""
 
+import asyncio
 import os
 import socket
 import struct
@@ -21,7 +22,7 @@ from headgate.functions.outcomes import StartFailure
 from headgate.functions.output import OutputPipe
 from headgate.functions.parent import Parent
 from headgate.functions.python_runtime import frames
-from headgate.model.invocation import FunctionError, FunctionSpec, Outcome
+from headgate.model.invocation import FunctionError, FunctionSpec, Invocation, Outcome
 
 
 class EnvironmentOwner(Protocol):
@@ -92,21 +93,34 @@ class EnvironmentProcess:
         return self._parent is None or self._parent.is_running(self.number)
 
     def start(self, parent: Parent, folder: Path | None) -> None:
-        """Have the parent fork the process; `folder` as `Parent.fork` has it."""
+        """Have the parent fork the process; `folder` as `Parent.fork` has it.
+
+        Raises OSError where this server has no descriptor left; `init_failed` follows.
+        """
         self._parent = parent
         ours, theirs = socket.socketpair()
         output, their_output = os.pipe()
-        self._output = OutputPipe(output, self.log, self._limits.log_burst_bytes)
-        parent.fork(self.number, self.log.stream, folder, theirs.fileno(), their_output)
-        theirs.close()
-        os.close(their_output)
+        try:
+            self._output = OutputPipe(output, self.log, self._limits.log_burst_bytes)
+            parent.fork(self.number, self.log.stream, folder, theirs.fileno(), their_output)
+        finally:
+            theirs.close()
+            os.close(their_output)
         self._socket = FrameSocket(ours, self, self._receive)
-        self._deadline.set(time.monotonic() + self._limits.init_s)
+        self._deadline.set(time.monotonic() + self._limits.start_s(self._spec.timeout_s))
 
     def run(self, call: PendingCall) -> None:
         """Give it a call."""
         self._call = call
         self._happens(Event.CALL)
+
+    def runs_on(self, invocation: Invocation) -> "asyncio.Future[Outcome | None] | None":
+        """See `FunctionRuntime.runs_on`."""
+        call = self._call
+        if call is None or call.invocation is not invocation:
+            return None
+        call.late = call.future.get_loop().create_future()
+        return call.late
 
     def retire(self) -> None:
         """It is not wanted any more: end it, after its call if it has one."""
@@ -117,8 +131,9 @@ class EnvironmentProcess:
         self._failure = why
         self._happens(Event.INIT_FAILED)
 
-    def exited(self, wait_status: int) -> None:
-        """Its process ended."""
+    def exited(self, wait_status: int, peak_kib: int = 0) -> None:
+        """Its process ended; `peak_kib` is the most memory that it used, where that is known."""
+        self.peak_memory_mb = max(self.peak_memory_mb, peak_kib // 1024)
         while self._socket is not None and self._socket.read():
             pass  # what it said before
         self._exit_status = wait_status
@@ -138,7 +153,7 @@ class EnvironmentProcess:
         self._failure = StartFailure(wait_status=wait_status)
 
     def _on_start_overdue(self) -> None:
-        self._failure = StartFailure(timed_out_s=self._limits.init_s)
+        self._failure = StartFailure(timed_out_s=self._limits.start_s(self._spec.timeout_s))
 
     # Events in, actions out.
 

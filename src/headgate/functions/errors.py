@@ -7,6 +7,10 @@ class Throttled(Exception):
     reason = "ConcurrentInvocationLimitExceeded"  # as TooManyRequestsException has it
 
 
+class NotStarted(Throttled):
+    """This server could not start an execution environment: it lacks descriptors, processes or disk, or a program."""
+
+
 class ReservedLimitReached(Throttled):
     """As many calls of the function run as it has concurrency reserved, which may be none."""
 

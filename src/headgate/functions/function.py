@@ -11,15 +11,15 @@ from headgate.functions.call import PendingCall
 from headgate.functions.cores import Cores
 from headgate.functions.environment import State
 from headgate.functions.environment_process import EnvironmentProcess
-from headgate.functions.errors import Throttled
-from headgate.functions.logs import EnvironmentLog, LogSink, log_stream_name, report
+from headgate.functions.errors import NotStarted, Throttled
+from headgate.functions.logs import EnvironmentLog, LogSink, log_stream_name, report, tail_of
 from headgate.functions.outcomes import StartFailure
 from headgate.functions.pool import GROW_AFTER_S, GROW_ANYWAY_S, Pool
 from headgate.functions.runtime_api_environment import RuntimeApiEnvironment
 from headgate.functions.runtimes import Launch
 from headgate.functions.warmed_parent import ParentHost, WarmedParent
 from headgate.model.arn import log_group_arn
-from headgate.model.invocation import FunctionSpec, Outcome
+from headgate.model.invocation import FunctionSpec, Invocation, Outcome
 from headgate.model.provisioned import Provisioned
 
 _MAX_REFILL_S: Final = 60.0
@@ -37,6 +37,11 @@ class Host(ParentHost, Protocol):
 
     def make_room(self) -> bool:
         """Whether one more environment may be started, after ending an idle one where that helps."""
+        ...
+
+    @property
+    def is_crowded(self) -> bool:
+        """Whether a function without environments should end at once, and not keep its parent for the next call."""
         ...
 
     def function_ended(self, function: "Function") -> None: ...
@@ -66,6 +71,7 @@ class Function:
         self._kept = 0  # environments that stay started, whether there are calls or not
         self._refill_s = host.limits.refill_s
         self._refill_timer: asyncio.TimerHandle | None = None
+        self._grows_from = 0.0  # of time.monotonic; later after this server could not start an environment
 
     def __repr__(self) -> str:
         return f"<function {self.spec.name}:{self.spec.version} {self._pool!r}>"
@@ -84,6 +90,11 @@ class Function:
     def withdraw(self, call: PendingCall) -> None:
         """The caller has gone. A call that runs already runs on, as on Lambda."""
         self._pool.withdraw(call)
+
+    def runs_on(self, invocation: Invocation) -> asyncio.Future[Outcome | None] | None:
+        """See `FunctionRuntime.runs_on`."""
+        found = (environment.runs_on(invocation) for environment in self.environments.values())
+        return next((outcome for outcome in found if outcome is not None), None)
 
     def warm(self) -> None:
         """Start the first environment, if there is none."""
@@ -137,6 +148,8 @@ class Function:
 
     def _grow(self) -> None:
         now, most = time.monotonic(), self._pool.max_environments
+        if now < self._grows_from and self.environments:
+            return
         wanted = self._pool.to_start(now, most)
         if wanted and self.environments and self._host.cores.taken(e.is_at_work for e in self.environments.values()):
             wanted = self._pool.to_start(now, most, GROW_ANYWAY_S)
@@ -200,6 +213,7 @@ class Function:
         number = self._host.next_number()
         stream = log_stream_name(self.spec.version, uuid4().hex, time.time())
         log = EnvironmentLog(self._host.logs, self._log_group_arn, stream)
+        log.keep_tail()  # what it says before it fails to start, if it does
         log.write(f"INIT_START Runtime Version: {self._launch.version}")
         kind = RuntimeApiEnvironment if self._launch.program else EnvironmentProcess
         environment = kind(number, self.spec, log, self._limits, self)
@@ -221,6 +235,7 @@ class Function:
 
     def environment_free(self, environment: EnvironmentProcess, was: State) -> None:
         if was is State.STARTING:
+            environment.log.take_tail()
             self._pool.ready()
             self._refill_s = self._limits.refill_s
         while (call := self._pool.free(environment, time.monotonic())) is not None:
@@ -241,30 +256,42 @@ class Function:
             self._grow()
             self._set_tick()
         elif not self.environments:
-            if self._retired:
+            if self._retired or (self._host.is_crowded and not self._kept):
                 self._end()
             else:
                 self._set_idle_timer(self._limits.idle_s)
 
     def environment_failed_to_start(self, environment: EnvironmentProcess, why: StartFailure) -> None:
         self._refill_s = min(self._refill_s * 2, _MAX_REFILL_S)
-        # Where no other environment could run them, all calls that wait would fail alike, each after its own start.
-        serving = self._pool.size - self._pool.starting
-        calls = [self._pool.take_first_waiting()] if serving else self._pool.take_all_waiting()
         log = environment.log
         log.write(f"INIT_REPORT Init Duration: {environment.age_s * 1000:.2f} ms\tPhase: init\tStatus: error\t")
+        # Where no other environment could run them, all calls that wait would fail alike, each after its own start.
+        serving = self._pool.size - self._pool.starting
+        if why.fault and serving:
+            self._grows_from = time.monotonic() + self._limits.refill_s  # the others take the calls, in turn
+            return
+        calls = [self._pool.take_first_waiting()] if serving else self._pool.take_all_waiting()
+        why_not = log.take_tail()
         for call in calls:
             if call is None:
                 continue
-            invocation = call.invocation
-            if invocation.want_log_tail:
-                log.keep_tail()
-            log.write(f"START RequestId: {invocation.request_id} Version: {self.spec.version}")
-            log.write(f"END RequestId: {invocation.request_id}")
-            log.write(report(invocation.request_id, 0, self.spec.memory_mb, environment.peak_memory_mb, None))
-            call.resolve(outcomes.not_started(invocation.request_id, why, log.take_tail()))
+            if why.fault:
+                call.refuse(NotStarted(f"no execution environment could be started: {why.fault}"))
+                continue
+            request_id = call.invocation.request_id
+            lines = (
+                f"START RequestId: {request_id} Version: {self.spec.version}",
+                f"END RequestId: {request_id}",
+                report(request_id, 0, self.spec.memory_mb, environment.peak_memory_mb, None),
+            )
+            log.write(*lines)
+            tail = tail_of(why_not, *lines) if call.invocation.want_log_tail else b""
+            call.resolve(outcomes.not_started(request_id, why, tail))
 
     def call_not_taken(self, call: PendingCall) -> None:
+        if call.future.done():
+            call.refuse(TimeoutError())  # its caller has gone meanwhile
+            return
         try:
             self.submit(call)
         except Throttled as refusal:
@@ -272,10 +299,10 @@ class Function:
 
     # What the parent tells.
 
-    def environment_exited(self, number: int, wait_status: int) -> None:
+    def environment_exited(self, number: int, wait_status: int, peak_kib: int) -> None:
         environment = self.environments.get(number)
         if environment is not None:
-            environment.exited(wait_status)
+            environment.exited(wait_status, peak_kib)
 
     def parent_lost(self) -> None:
         for environment in list(self.environments.values()):

@@ -10,7 +10,7 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from headgate.functions.bundle import appearing_whole
+from headgate.functions.bundle import appearing_whole, check_links
 from headgate.model.invocation import FunctionSpec
 
 
@@ -23,12 +23,14 @@ def merge(folders: Sequence[Path], target: Path) -> Path:
     """Make `target` of what the folders hold; where two hold the same path, the later one's counts.
 
     It appears whole or not at all. Files are shared with the folders by hard links, or copied where that cannot be.
+    Raises BundleError.
     """
     if target.is_dir():
         return target
     with appearing_whole(target) as partial:
         for folder in folders:
             _lay_over(folder, partial)
+        check_links(partial)  # one layer's may lead out through another's
     return target
 
 
@@ -63,17 +65,23 @@ def layer_variables(spec: FunctionSpec, variables: dict[str, str]) -> dict[str, 
 def _lay_over(folder: Path, target: Path) -> None:
     for path, folders, files in os.walk(folder):
         beneath = target / Path(path).relative_to(folder)
+        links = [name for name in folders if Path(path, name).is_symlink()]
         for name in folders:
             made = beneath / name
-            if made.is_file():
-                made.unlink()
+            if name in links:
+                continue
+            if made.is_symlink() or made.is_file():
+                made.unlink()  # a link above all: nothing is written through one
             made.mkdir(exist_ok=True)
-        for name in files:
-            made = beneath / name
-            if made.is_dir():
+        for name in (*files, *links):
+            source, made = Path(path, name), beneath / name
+            if made.is_dir() and not made.is_symlink():
                 shutil.rmtree(made)
             made.unlink(missing_ok=True)
+            if source.is_symlink():
+                made.symlink_to(source.readlink())
+                continue
             try:
-                os.link(Path(path, name), made)
+                os.link(source, made)
             except OSError:
-                shutil.copy2(Path(path, name), made)
+                shutil.copy2(source, made)

@@ -5,6 +5,7 @@ Texts: aws-semantics section 9.7.
 
 import math
 import time
+from collections import deque
 from typing import Final, Protocol
 
 from headgate.functions.python_runtime.logs import RECORD_LINE_BREAK
@@ -62,33 +63,39 @@ class OutputLines:
 class EnvironmentLog:
     """The log stream of one environment."""
 
-    __slots__ = ("_group", "_lines", "_sink", "_tail", "stream")
+    __slots__ = ("_group", "_lines", "_sink", "_tail", "_tail_length", "stream")
 
     def __init__(self, sink: LogSink, group: str, stream: str) -> None:
         self._sink = sink
         self._group = group
         self.stream = stream
         self._lines = OutputLines()
-        self._tail: list[str] | None = None
+        self._tail: deque[str] | None = None
+        self._tail_length = 0  # characters, of which none is less than a byte
 
     def keep_tail(self) -> None:
         """Keep the lines from now on, for `take_tail`."""
-        self._tail = []
+        self._tail = deque()
+        self._tail_length = 0
 
     def take_tail(self) -> bytes:
         """The last 4 KB of the lines since `keep_tail`; b"" without one."""
         if self._tail is None:
             return b""
         lines, self._tail = self._tail, None
-        return "".join(line + "\n" for line in lines).encode()[-TAIL_BYTES:]
+        return tail_of(b"", *lines)
 
     def write(self, *lines: str) -> None:
         """Add events."""
         self._sink.write(self._group, self.stream, int(time.time() * 1000), *lines)
         if self._tail is not None:
-            self._tail += lines
-            if len(self._tail) > TAIL_BYTES:  # each line has at least its line feed
-                del self._tail[:-TAIL_BYTES]
+            self._add_to_tail(self._tail, lines)
+
+    def _add_to_tail(self, tail: deque[str], lines: tuple[str, ...]) -> None:
+        tail += lines
+        self._tail_length += sum(map(len, lines)) + len(lines)
+        while self._tail_length - len(tail[0]) - 1 >= TAIL_BYTES:
+            self._tail_length -= len(tail.popleft()) + 1
 
     def output(self, output: bytes) -> None:
         """Add what the environment printed."""
@@ -104,6 +111,11 @@ class EnvironmentLog:
         """Add what was printed without a line feed at its end."""
         for line in self._lines.finish():
             self.write(line)
+
+
+def tail_of(before: bytes, *lines: str) -> bytes:
+    """The last 4 KB of these lines and what was before them."""
+    return (before + "".join(line + "\n" for line in lines).encode())[-TAIL_BYTES:]
 
 
 def report(

@@ -54,12 +54,13 @@ def exited(request_id: str, wait_status: int | None, log_tail: bytes = b"") -> O
 
 
 class StartFailure(Value, frozen=True):
-    """Why an environment did not start: one of the four."""
+    """Why an environment did not start: one of these."""
 
     document: bytes = b""  # Lambda's error document, where importing the handler failed
     entrypoint: str = ""  # why its program could not be run
     timed_out_s: float | None = None
     wait_status: int | None = None  # how the process ended
+    fault: str = ""  # what this server could not do; no fault of the function's
 
 
 def not_started(request_id: str, failure: StartFailure, log_tail: bytes = b"") -> Outcome:

@@ -7,6 +7,7 @@ import json
 import os
 import signal
 import socket
+import struct
 import subprocess
 from collections import deque
 from collections.abc import Sequence
@@ -69,7 +70,9 @@ class ParentOwner(Protocol):
         """The process is gone, with or without reason; `exit_code` as subprocess has it."""
         ...
 
-    def environment_exited(self, number: int, wait_status: int) -> None: ...
+    def environment_exited(self, number: int, wait_status: int, peak_kib: int) -> None:
+        """An environment ended; `peak_kib` is the most memory that its process used."""
+        ...
 
 
 class ParentCommand:
@@ -122,10 +125,16 @@ class Parent:
     """One process. Made without an owner and not yet anybody's parent, so that one can be kept in store."""
 
     def __init__(self, command: "ParentCommand") -> None:
+        """Raises OSError where no process can be started."""
         self._loop = asyncio.get_running_loop()
         self._sandboxed = command.sandboxed
         self._control, theirs = socket.socketpair()
-        output, their_output = os.pipe()
+        try:
+            output, their_output = os.pipe()
+        except OSError:
+            self._control.close()
+            theirs.close()
+            raise
         try:
             self._process = subprocess.Popen(
                 command.with_control(theirs.fileno()),
@@ -137,6 +146,10 @@ class Parent:
                 cwd="/",
                 start_new_session=True,
             )
+        except OSError:
+            self._control.close()
+            os.close(output)
+            raise
         finally:
             theirs.close()
             os.close(their_output)
@@ -268,8 +281,11 @@ class Parent:
             else:
                 self.kill()
             return False
-        for kind, payload in messages:
-            self._on_message(kind, payload)
+        try:
+            for kind, payload in messages:
+                self._on_message(kind, payload)
+        except struct.error:  # the function's code has got hold of the socket
+            self.kill()
         self._close_passed()  # what came with no message is no use
         return True
 
@@ -291,15 +307,15 @@ class Parent:
                 self._stop_output()
                 owner.parent_failed(payload)
             case frames.FORKED:
-                number, _ = frames.NUMBER_AND_VALUE.unpack(payload)
+                number, _ = frames.NUMBER_AND_PROCESS.unpack(payload)
                 self._adopt(number)
                 if number in self._doomed:
                     self._doomed.discard(number)
                     self.kill_environment(number)
             case frames.EXITED:
-                number, status = frames.NUMBER_AND_VALUE.unpack(payload)
+                number, status, peak_kib = frames.END.unpack(payload)
                 self._forget(number)
-                owner.environment_exited(number, status)
+                owner.environment_exited(number, status, peak_kib)
             case _:
                 self.kill()
 

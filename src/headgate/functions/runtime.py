@@ -11,6 +11,7 @@ for a function.
 import asyncio
 import contextlib
 import itertools
+import logging
 import os
 import shutil
 import time
@@ -33,6 +34,8 @@ from headgate.model.invocation import FunctionSpec, Invocation, Outcome
 from headgate.model.provisioned import Provisioned
 
 __all__ = ["FunctionRuntime", "LogSink", "RuntimeLimits", "Runtimes", "Throttled"]
+
+_log = logging.getLogger(__name__)
 
 _PARENT_END_S: Final = 2.0  # for killing and reaping its descendants
 _DEFAULT_LIMITS: Final = RuntimeLimits()
@@ -107,6 +110,17 @@ class FunctionRuntime:
             function.withdraw(call)
             raise
 
+    def runs_on(self, spec: FunctionSpec, invocation: Invocation) -> asyncio.Future[Outcome | None] | None:
+        """The outcome to come of a call that its caller has given up and that runs; None where it does not.
+
+        Ask at once when `invoke` has raised. The outcome is None where the call never reached the function.
+        """
+        of_key = [function for function in self._retired if function.spec.key == spec.key]
+        if (current := self._functions.get(spec.key)) is not None:
+            of_key.append(current)
+        found = (function.runs_on(invocation) for function in of_key)
+        return next((outcome for outcome in found if outcome is not None), None)
+
     async def prepare(self, spec: FunctionSpec) -> None:
         """Begin to start the function's first environment, if it has none. Does not wait for it."""
         function = self._functions.get(spec.key)
@@ -142,7 +156,10 @@ class FunctionRuntime:
             if self._spare is not None and self._spare.parent.ended:
                 self._end_spare()
             if self._spare is None:
-                self._spare = Spare(self.isolation, self.new_folder(self.next_number()))
+                try:
+                    self._spare = Spare(self.isolation, self.new_folder(self.next_number()))
+                except OSError as error:
+                    _log.warning("no interpreter is kept in store: %s", error)
 
     def _end_spare(self) -> None:
         spare, self._spare = self._spare, None
@@ -211,7 +228,12 @@ class FunctionRuntime:
             self._spare = None
             return spare.parent, spare.home
         command = ParentCommand.of(spec, self.isolation, launch.interpreter, launch.shown)
-        return Parent(command), self.new_folder(self.next_number())
+        folder = self.new_folder(self.next_number())  # first: nobody would end the process if there is no room for it
+        try:
+            return Parent(command), folder
+        except OSError:
+            folder.rmdir()
+            raise
 
     def end_parent(self, parent: Parent, folder: Path) -> None:
         task = asyncio.get_running_loop().create_task(_end(parent, folder))
@@ -227,6 +249,17 @@ class FunctionRuntime:
             return False
         min(idle, key=lambda entry: entry[0])[1].end_longest_idle()
         return True
+
+    @property
+    def folders(self) -> set[str]:
+        """The names of the folders of code and layers that processes use."""
+        specs = [function.spec for function in (*self._functions.values(), *self._retired)]
+        return {folder.name for spec in specs for folder in (spec.code_dir, spec.layers_dir) if folder is not None}
+
+    @property
+    def is_crowded(self) -> bool:
+        """Whether more functions have a parent process than there may be environments."""
+        return len(self._functions) + len(self._retired) > self.limits.max_total_environments
 
     def function_ended(self, function: Function) -> None:
         self._retired.discard(function)

@@ -71,11 +71,11 @@ class RuntimeApiEnvironment(EnvironmentProcess):
     def on_hung_up(self) -> None:
         """The program runs: with that it has let go of the frame socket."""
 
-    def exited(self, wait_status: int) -> None:
+    def exited(self, wait_status: int, peak_kib: int = 0) -> None:
         if self._undelivered is not None and self.state is State.BUSY:
             self._happens(Event.UNREACHED)
         else:
-            super().exited(wait_status)
+            super().exited(wait_status, peak_kib)
 
     def _on_exited_while_starting(self, wait_status: int) -> None:
         if not self._failure.document:

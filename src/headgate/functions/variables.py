@@ -50,6 +50,8 @@ def function_variables(
         "_HANDLER": spec.handler,
         "_X_AMZN_TRACE_ID": "",
     }
+    if spec.log_format != "Text":
+        variables |= {"AWS_LAMBDA_LOG_FORMAT": spec.log_format, "AWS_LAMBDA_LOG_LEVEL": spec.log_level}
     if not is_provided(spec.runtime):
         variables["AWS_EXECUTION_ENV"] = f"AWS_Lambda_{spec.runtime}"
     if spec.runtime.startswith("python"):

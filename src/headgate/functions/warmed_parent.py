@@ -45,7 +45,7 @@ class ParentHost(Protocol):
 class ForkOwner(Protocol):
     """Whose environments are forked: the function."""
 
-    def environment_exited(self, number: int, wait_status: int) -> None: ...
+    def environment_exited(self, number: int, wait_status: int, peak_kib: int) -> None: ...
 
     def parent_lost(self) -> None:
         """The parent ended unasked, and all environments with it."""
@@ -67,6 +67,7 @@ class WarmedParent:
         self._log: EnvironmentLog | None = None  # of the environment that it was started for
         self._init_timer: asyncio.TimerHandle | None = None
         self._import_first = not launch.program
+        self._start_s = host.limits.start_s(spec.timeout_s)
         self._provisioned = False
         self._waiting: dict[int, EnvironmentProcess] = {}  # for it to be ready
 
@@ -78,8 +79,9 @@ class WarmedParent:
         """Start an environment, now or when it can be; `provisioned` says that it is to stay."""
         if self._process is None:
             self._provisioned = provisioned
+            self._waiting[environment.number] = environment
             self._start_process(environment.log)
-        if self._is_ready:
+        elif self._is_ready:
             self._fork(environment)
         else:
             self._waiting[environment.number] = environment
@@ -97,13 +99,23 @@ class WarmedParent:
             self._host.end_parent(process, self._folder)
 
     def _start_process(self, log: EnvironmentLog) -> None:
+        """Start it for the environments that wait."""
+        try:
+            self._make_process(log)
+        except OSError as error:
+            self.drop()
+            waiting, self._waiting = self._waiting, {}
+            for environment in waiting.values():
+                self._cannot_start(environment, error)
+
+    def _make_process(self, log: EnvironmentLog) -> None:
         isolation = self._host.isolation
         self._process, self._folder = self._host.take_parent(self._spec, self._launch)
         self._placement = placement = place(self._spec, self._folder, isolation, self._launch.shown)
         self._log = log
         self._is_ready = False
         loop = asyncio.get_running_loop()
-        self._init_timer = loop.call_later(self._host.limits.init_s, self._on_init_timeout)
+        self._init_timer = loop.call_later(self._start_s, self._on_init_timeout)
         variables = function_variables(
             placement.spec,
             initialization="provisioned-concurrency" if self._provisioned else "on-demand",
@@ -134,7 +146,16 @@ class WarmedParent:
     def _fork(self, environment: EnvironmentProcess) -> None:
         assert self._process is not None
         assert self._placement is not None
-        environment.start(self._process, self._placement.temporary_of(environment.number))
+        try:
+            environment.start(self._process, self._placement.temporary_of(environment.number))
+        except OSError as error:
+            self._cannot_start(environment, error)
+
+    def _cannot_start(self, environment: EnvironmentProcess, error: OSError) -> None:
+        """This server has no descriptors, processes or disk left for it, or a program is not there any more."""
+        _log.error("%s: no execution environment can be started: %s", self._spec.arn, error)
+        # In a turn of its own: for the calls that go on waiting the function starts another environment at once.
+        asyncio.get_running_loop().call_soon(environment.init_failed, StartFailure(fault=str(error)))
 
     def _cancel_init_timer(self) -> None:
         if self._init_timer is not None:
@@ -146,7 +167,7 @@ class WarmedParent:
         if self._process is not None:
             self._process.drain_output()
             self._process.kill()
-        self._start_failed(StartFailure(timed_out_s=self._host.limits.init_s))
+        self._start_failed(StartFailure(timed_out_s=self._start_s))
 
     def _start_failed(self, why: StartFailure) -> None:
         """No environment that waited for it comes to be."""
@@ -191,5 +212,5 @@ class WarmedParent:
         self._start_failed(StartFailure(wait_status=wait_status))
         self._owner.parent_lost()
 
-    def environment_exited(self, number: int, wait_status: int) -> None:
-        self._owner.environment_exited(number, wait_status)
+    def environment_exited(self, number: int, wait_status: int, peak_kib: int) -> None:
+        self._owner.environment_exited(number, wait_status, peak_kib)

@@ -25,6 +25,8 @@ class FunctionSpec(Value, frozen=True):
     log_group: str
     ephemeral_storage_mb: int = 512
     layers_dir: Path | None = None  # what its layers hold, merged, read only; for /opt
+    log_format: str = "Text"  # of what it logs: Text or JSON
+    log_level: str = ""  # the least that it logs, TRACE to FATAL; "" leaves that to its code. With JSON alone
 
 
 class Invocation(Value, frozen=True):

@@ -11,7 +11,7 @@ from headgate.control.function_service import FunctionService
 from headgate.control.function_traces import FunctionTracer
 from headgate.control.lambda_.event_queue import EventLimits, EventQueue
 from headgate.control.lambda_.ports import Invoked
-from headgate.control.old_code import COLLECT_EVERY_S, delete_old_code, discard_old_folders
+from headgate.control.old_code import COLLECT_EVERY_S, OldFolders, delete_old_code
 from headgate.control.polling.poller import Functions, Pace
 from headgate.control.polling.pollers import Pollers
 from headgate.dataplane.function_url.published import FunctionUrls
@@ -97,14 +97,19 @@ class FunctionPart:
         for each in self.runtime.isolation.lacks:
             _log.warning("%s", each)
         await self.events.load()
+        folders = OldFolders(self._state.functions_place / "code")
         in_use = await self._state.store.write(delete_old_code)
-        await asyncio.to_thread(discard_old_folders, self._state.functions_place / "code", in_use)
-        self.housekeeping = asyncio.create_task(self._delete_old_code())
+        await asyncio.to_thread(folders.discard_all, in_use)
+        self.housekeeping = asyncio.create_task(self._delete_old_code(folders))
 
-    async def _delete_old_code(self) -> None:
+    async def _delete_old_code(self, folders: OldFolders) -> None:
         while True:
             await asyncio.sleep(COLLECT_EVERY_S)
-            await self._state.store.write(delete_old_code)
+            try:
+                in_use = await self._state.store.write(delete_old_code)
+                await folders.discard_unused(in_use, lambda: self.service.folders)
+            except Exception:
+                _log.exception("old code could not be deleted; it is tried again in %d seconds", COLLECT_EVERY_S)
 
     # What is published; see `control.publishing.FunctionKeeper`.
 

@@ -210,6 +210,11 @@ def alive(pid: int) -> bool:
     return Path(f"/proc/{pid}").exists()
 
 
+def descriptors() -> int:
+    """How many this process has open."""
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
 def children_of(pid: int) -> list[int]:
     """The processes whose parent is this one; none of one that has ended."""
     found = []

@@ -270,10 +270,24 @@ def test_a_handler_that_cannot_be_imported_is_the_answer(
 def test_an_import_that_takes_too_long_times_out(run: Fixture, stage: Fixture) -> None:
     async def story() -> None:
         async with stage(init_s=0.3) as at:
-            document = await at.failure(at.function("while True: pass"))
+            document = await at.failure(at.function("while True: pass", timeout_s=0.1))
 
             assert document["errorType"] == "Sandbox.Timedout"
             assert document["errorMessage"].endswith("Task timed out after 0.30 seconds")
+
+    run(story())
+
+
+def test_an_import_may_take_as_long_as_a_call_where_that_is_longer(run: Fixture, stage: Fixture) -> None:
+    """Lambda ends a start after its limit, and makes it anew with the first call's timeout."""
+
+    async def story() -> None:
+        async with stage(init_s=0.05) as at:
+            slow = "import time\ntime.sleep(0.2)\ndef handler(event, context): return event"
+            threads = "import threading\nthreading.Thread(target=threading.Event().wait, daemon=True).start()\n"
+
+            assert await at.answer(at.function(slow), "forked") == "forked"
+            assert await at.answer(at.function(threads + slow), "on its own") == "on its own"
 
     run(story())
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from .conftest import alive, gone
+from .conftest import alive, descriptors, gone
 
 Fixture = Any
 
@@ -101,6 +101,33 @@ def test_an_environment_killed_in_a_call_costs_that_call_its_error_and_nothing_e
 
             assert (await victim)["errorMessage"].endswith("Runtime exited with error: signal: killed")
             assert await asyncio.gather(*others) == list(range(50))
+
+    run(story())
+
+
+_LIE = """
+import os, socket, struct, time
+control = next(fd for fd in range(3, 64)
+    if os.path.exists(f"/proc/self/fd/{fd}") and os.readlink(f"/proc/self/fd/{fd}").startswith("socket:"))
+passed = os.open("/dev/null", os.O_RDONLY)
+with socket.socket(fileno=os.dup(control)) as lying:
+    # "forked", cut short, with a descriptor
+    socket.send_fds(lying, [struct.pack("!IB3s", 3, 6, b"abc")], [passed])
+time.sleep(60)
+"""
+
+
+def test_an_import_that_tells_the_server_garbage_ends_and_leaves_no_descriptor_with_it(
+    run: Fixture, stage: Fixture
+) -> None:
+    async def story() -> None:
+        async with stage() as at:
+            before = descriptors()
+
+            failed = await at.failure(at.function(_LIE))
+
+            assert failed["errorType"] == "Runtime.ExitError"
+            assert descriptors() == before
 
     run(story())
 

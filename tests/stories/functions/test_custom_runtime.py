@@ -98,7 +98,7 @@ def test_an_executable_bootstrap_is_run_whatever_the_runtime_is_called(run: Fixt
 def test_a_program_that_cannot_serve(script: str, error_type: str, message: str, run: Fixture, stage: Fixture) -> None:
     async def story() -> None:
         async with stage(init_s=0.3 if error_type == "Sandbox.Timedout" else 10) as at:
-            failed = await at.failure(bootstrap(at, script))
+            failed = await at.failure(bootstrap(at, script, timeout_s=0.1))
 
             assert failed["errorType"] == error_type
             assert failed["errorMessage"].startswith("RequestId: id-1 Error: ")

@@ -1,5 +1,6 @@
 """What a function prints, and what Lambda says about its calls."""
 
+import json
 import re
 from typing import Any
 
@@ -97,6 +98,32 @@ def test_the_tail_has_the_call_s_own_lines(run: Fixture, stage: Fixture) -> None
     run(story())
 
 
+def test_the_tail_of_a_call_whose_environment_did_not_start_says_why(run: Fixture, stage: Fixture) -> None:
+    async def story() -> None:
+        async with stage() as at:
+            failed = await at.invoke(at.function("print('opening')\nraise SystemExit('no way')"), want_log_tail=True)
+
+            lines = failed.log_tail.decode().splitlines()
+            assert lines[0].startswith("INIT_START")
+            assert lines[1:3] == ["opening", "no way"]
+            assert [line.split()[0] for line in lines[3:]] == ["INIT_REPORT", "START", "END", "REPORT"]
+
+    run(story())
+
+
+def test_the_report_of_a_call_that_ended_its_process_has_the_memory_that_it_used(run: Fixture, stage: Fixture) -> None:
+    async def story() -> None:
+        async with stage() as at:
+            await at.failure(
+                at.function("import os\ndef handler(event, context):\n    x = b'1' * 60_000_000; os._exit(1)")
+            )
+
+            report = await at.logs.line("REPORT")
+            assert int(report.split("Max Memory Used: ")[1].split()[0]) >= 60_000_000 // 2**20
+
+    run(story())
+
+
 def test_binary_output_breaks_nothing(run: Fixture, stage: Fixture) -> None:
     async def story() -> None:
         async with stage() as at:
@@ -142,5 +169,46 @@ def test_a_function_that_prints_without_end_waits_for_its_pipe(run: Fixture, sta
             # At full speed this would be gigabytes; the slow reading passes some 6 MB a second.
             assert document["errorType"] == "Sandbox.Timedout"
             assert sum(map(len, at.logs.lines)) < 20_000_000
+
+    run(story())
+
+
+_IN_JSON = """
+import logging
+log = logging.getLogger("orders")
+def handler(event, context):
+    print("printed")
+    log.info("left out")
+    log.warning("%s of %s", 1, 2, extra={"tenant": "blue"})
+    try:
+        1 / 0
+    except ZeroDivisionError:
+        log.exception("no")
+    raise ValueError("two\\nlines")
+"""
+
+
+def test_records_and_errors_are_json_objects_from_their_level_on_where_that_is_set(
+    run: Fixture, stage: Fixture
+) -> None:
+    async def story() -> None:
+        async with stage() as at:
+            await at.failure(at.function(_IN_JSON, log_format="JSON", log_level="WARN"))
+
+            [start] = [at.logs.lines.index(line) for line in at.logs.lines if line.startswith("START")]
+            printed, warning, caught, failed = at.logs.lines[start + 1 : start + 5]
+            assert printed == "printed"
+            told = json.loads(warning)
+            assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", told.pop("timestamp"))
+            assert told == {
+                "level": "WARNING",
+                "message": "1 of 2",
+                "logger": "orders",
+                "requestId": "id-1",
+                "tenant": "blue",
+            }
+            assert (json.loads(caught)["errorType"], json.loads(caught)["message"]) == ("ZeroDivisionError", "no")
+            told = json.loads(failed)
+            assert (told["level"], told["errorType"], told["errorMessage"]) == ("ERROR", "ValueError", "two\nlines")
 
     run(story())

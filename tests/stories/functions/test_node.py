@@ -322,6 +322,33 @@ def test_the_console_writes_lambda_s_lines(run: Fixture, stage: Fixture) -> None
     run(story())
 
 
+def test_the_console_writes_json_objects_from_their_level_on_where_that_is_set(run: Fixture, stage: Fixture) -> None:
+    source = """
+        exports.handler = async () => {
+            console.info("left out");
+            console.warn({ a: 1n === 1n });
+            console.error("it %s:", "failed", new TypeError("no"));
+            const circle = {}; circle.own = circle;
+            console.error(circle);
+            throw new RangeError("far");
+        }
+    """
+
+    async def story() -> None:
+        async with stage() as at:
+            await at.failure(node(at, source, log_format="JSON", log_level="WARN"))
+
+            told = [json.loads(line) for line in at.logs.lines if line.startswith("{")]
+            assert [each.pop("timestamp")[10] for each in told] == ["T"] * 4
+            assert told[0] == {"level": "WARN", "requestId": "id-1", "message": {"a": True}}
+            assert (told[1]["level"], told[1]["errorType"], told[1]["errorMessage"]) == ("ERROR", "TypeError", "no")
+            assert told[1]["message"].startswith("it failed: TypeError: no")
+            assert "[Circular *1]" in told[2]["message"]
+            assert (told[3]["errorType"], told[3]["errorMessage"]) == ("RangeError", "far")
+
+    run(story())
+
+
 def test_a_streaming_handler_s_pieces_are_put_together(run: Fixture, stage: Fixture) -> None:
     async def story() -> None:
         async with stage(max_environments=1) as at:

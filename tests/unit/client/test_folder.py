@@ -1,6 +1,7 @@
 """A folder as a function's code."""
 
 import io
+import os
 import sys
 import zipfile
 from pathlib import Path
@@ -66,3 +67,21 @@ def test_a_file_that_goes_while_it_is_read_is_left_out(tmp_path: Path) -> None:
 
     assert zipfile.ZipFile(io.BytesIO(zip_of(folder, seen))).namelist() == ["b.py"]
     assert stamps(folder) != seen
+
+
+def test_what_is_no_file_is_left_out_and_never_read(tmp_path: Path) -> None:
+    folder = _folder(tmp_path, {"a.py": ""})
+    os.mkfifo(folder / "pipe")
+    (folder / "dangling").symlink_to("nowhere")
+
+    assert list(stamps(folder)) == ["a.py"]
+
+
+def test_links_are_followed_but_not_in_circles(tmp_path: Path) -> None:
+    folder = _folder(tmp_path, {"a/one.py": "", "b/two.py": "", "elsewhere/three.py": ""})
+    (folder / "self").symlink_to(".")
+    (folder / "a" / "up").symlink_to("..")
+    (folder / "a" / "other").symlink_to("../b")
+    (folder / "b" / "other").symlink_to("../a")
+
+    assert list(stamps(folder)) == ["a/one.py", "a/other/two.py", "b/other/one.py", "b/two.py", "elsewhere/three.py"]

@@ -9,12 +9,13 @@ from typing import Any
 import pytest
 
 from headgate.control.function_service import FunctionService
-from headgate.dataplane.ports import FunctionMissing
+from headgate.dataplane.ports import BackendTimeout, FunctionMissing, FunctionThrottled
 from headgate.functions.directory import FunctionDirectory, PublishedFunction
 from headgate.functions.response_stream import ResponseStream
 from headgate.model.arn import FunctionRef
 from headgate.model.function import FunctionVersion
-from headgate.model.invocation import FunctionSpec, Invocation, Outcome
+from headgate.model.invocation import FunctionError, FunctionSpec, Invocation, Outcome
+from headgate.telemetry.function_metrics import FunctionMeters
 from support.functions import replying, zipped
 
 _ORDERS = FunctionRef(account_id="000000000000", region="us-east-1", name="orders")
@@ -22,6 +23,8 @@ _ORDERS = FunctionRef(account_id="000000000000", region="us-east-1", name="order
 
 class _Runtime:
     """Answers at once with the handler's source."""
+
+    folders: frozenset[str] = frozenset()
 
     def __init__(self) -> None:
         self.retired: list[str] = []
@@ -33,6 +36,22 @@ class _Runtime:
 
     def retire(self, key: str) -> None:
         self.retired.append(key)
+
+
+class _Patient(_Runtime):
+    """Its calls outlive their callers, until the test ends them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.running: asyncio.Future[Outcome | None] = asyncio.get_running_loop().create_future()
+
+    async def invoke(
+        self, spec: FunctionSpec, invocation: Invocation, timeout_s: float | None, stream: ResponseStream | None
+    ) -> Outcome:
+        raise TimeoutError
+
+    def runs_on(self, spec: FunctionSpec, invocation: Invocation) -> asyncio.Future[Outcome | None]:
+        return self.running
 
 
 class _Code:
@@ -50,7 +69,9 @@ class _Code:
         return self.zip if self.is_there else None
 
 
-def _service(folder: Path, code: _Code) -> FunctionService:
+def _service(
+    folder: Path, code: _Code, runtime: Any = None, meters: FunctionMeters | None = None, reserved: int | None = None
+) -> FunctionService:
     directory = FunctionDirectory()
     version = FunctionVersion(
         function_name="orders",
@@ -66,10 +87,10 @@ def _service(folder: Path, code: _Code) -> FunctionService:
         region=_ORDERS.region,
         code_sha256=_sha256(code.zip),
     )
-    published = PublishedFunction(versions={"$LATEST": version}, aliases={}, policies={})
+    published = PublishedFunction(versions={"$LATEST": version}, aliases={}, policies={}, reserved_concurrency=reserved)
     directory.publish((_ORDERS.account_id, _ORDERS.region, "orders"), published)
-    runtime: Any = _Runtime()
-    return FunctionService(directory, runtime, folder, code.fetch)
+    used: Any = runtime or _Runtime()
+    return FunctionService(directory, used, folder, code.fetch, meters)
 
 
 def _sha256(body: bytes) -> str:
@@ -135,3 +156,53 @@ def test_a_function_that_there_is_not_is_missing(tmp_path: Path) -> None:
             await service.invoke(absent, b"{}", "", 1.0)
 
     asyncio.run(story())
+
+
+@pytest.mark.parametrize(
+    ("outcome", "counted"),
+    [
+        pytest.param(Outcome(payload=b"1"), (1, 0), id="that succeeds"),
+        pytest.param(Outcome(payload=b"1", error=FunctionError.UNHANDLED), (1, 1), id="that fails"),
+        pytest.param(None, (0, 0), id="that never reached the function"),
+    ],
+)
+def test_a_call_that_outlives_its_caller_is_counted_until_and_when_it_ends(
+    outcome: Outcome | None, counted: tuple[int, int], tmp_path: Path
+) -> None:
+    async def story() -> None:
+        code, runtime, meters = _Code(), _Patient(), FunctionMeters()
+        code.open.set()
+        service = _service(tmp_path, code, runtime, meters, reserved=1)
+        with pytest.raises(BackendTimeout):
+            await _call(service)
+        with pytest.raises(FunctionThrottled):
+            await _call(service)
+        meters.take()
+
+        runtime.running.set_result(outcome)
+        await asyncio.sleep(0)
+
+        with pytest.raises(BackendTimeout):  # its place is free again
+            await _call(service)
+        [seen] = [seen for seen in meters.take() if seen.concurrency is None]
+        assert (seen.invocations, seen.errors) == counted
+
+    asyncio.run(story())
+
+
+def test_the_folders_of_code_that_may_be_called_are_known_from_before_they_are_there(tmp_path: Path) -> None:
+    async def story() -> set[str]:
+        code = _Code()
+        service = _service(tmp_path, code)
+        call = asyncio.ensure_future(_call(service))
+        await asyncio.sleep(0)
+        before = service.folders
+        code.open.set()
+        await call
+
+        assert before == service.folders
+        return before
+
+    known = asyncio.run(story())
+
+    assert known == {each.name for each in tmp_path.iterdir()}

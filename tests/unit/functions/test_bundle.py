@@ -55,12 +55,53 @@ def test_nothing_is_written_outside_of_the_folder(name: str, tmp_path: Path) -> 
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
 
 
-@pytest.mark.parametrize("kind", [stat.S_IFLNK, stat.S_IFIFO, stat.S_IFCHR], ids=["link", "pipe", "device"])
-def test_only_files_and_folders_are_unpacked(kind: int, tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", [stat.S_IFIFO, stat.S_IFCHR], ids=["pipe", "device"])
+def test_only_files_folders_and_links_are_unpacked(kind: int, tmp_path: Path) -> None:
     content = a_zip(("odd", b"/etc/passwd"), modes={"odd": kind | 0o777})
 
     with pytest.raises(BundleError):
         unpack(content, tmp_path)
+
+
+def a_zip_with_links(links: dict[str, str], *entries: tuple[str, bytes]) -> bytes:
+    """The links come first, as a hostile one's would."""
+    modes = dict.fromkeys(links, stat.S_IFLNK | 0o777)
+    return a_zip(*((name, to.encode()) for name, to in links.items()), *entries, modes=modes)
+
+
+def test_links_within_the_folder_stay_links(tmp_path: Path) -> None:
+    links = {"lib/libx.so": "libx.so.1", "bin/run": "../tools/run.js", "all": "lib"}
+
+    folder = unpack(a_zip_with_links(links, ("lib/libx.so.1", b"so"), ("tools/run.js", b"js")), tmp_path)
+
+    assert {name: str((folder / name).readlink()) for name in links} == links
+    assert ((folder / "all" / "libx.so").read_bytes(), (folder / "bin" / "run").read_bytes()) == (b"so", b"js")
+    discard(folder)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "links",
+    [
+        pytest.param({"out": "/etc/passwd"}, id="to a path of the machine"),
+        pytest.param({"out": "../../other"}, id="upwards"),
+        pytest.param({"a/b/l": "x/../..", "a/b/x": "../..", "a/b/m": "l/../secret"}, id="through another link"),
+        pytest.param({"a/up": "..", "a/up/up": "../.."}, id="in the place where another leads"),
+        pytest.param({"out": "/tmp", "out/file": "x"}, id="to where another is then made"),
+    ],
+)
+def test_a_link_out_of_the_folder_is_refused_by_its_name(links: dict[str, str], tmp_path: Path) -> None:
+    root = tmp_path / "deep" / "root"
+
+    with pytest.raises(BundleError, match=r"has a symbolic link that leads out of it: [a-z/]+ -> "):
+        unpack(a_zip_with_links(links, ("index.py", b"")), root)
+
+    assert list(root.iterdir()) == []
+
+
+def test_a_file_is_not_written_through_a_link(tmp_path: Path) -> None:
+    with pytest.raises(BundleError):
+        unpack(a_zip_with_links({"d": "elsewhere"}, ("elsewhere/x", b"1"), ("d/y", b"2")), tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,7 @@
 """Output cut into lines, and Lambda's own lines."""
 
+import weakref
+
 from headgate.functions.logs import (
     MAX_LINE_BYTES,
     TAIL_BYTES,
@@ -60,6 +62,25 @@ def test_the_tail_is_the_last_4_kb_of_the_call() -> None:
 
     assert log.take_tail() == b"".join(b"%04d\n" % number for number in range(2000))[-TAIL_BYTES:]
     assert log.take_tail() == b""
+
+
+def test_long_lines_are_not_kept_beyond_the_tail() -> None:
+    class Line(str):  # noqa: SLOT000  # slots would take its weak references
+        """One whose end can be seen."""
+
+    sink = Sink()
+    log = EnvironmentLog(sink, "group", "stream")
+    log.keep_tail()
+    line = Line("a" * 100_000)
+    kept = weakref.ref(line)
+    log.write(line)
+    sink.lines.clear()
+    del line
+
+    log.write("b" * TAIL_BYTES)
+
+    assert kept() is None
+    assert log.take_tail() == b"b" * (TAIL_BYTES - 1) + b"\n"
 
 
 def test_the_report_is_lambda_s() -> None:

@@ -19,7 +19,7 @@ from headgate.control.lambda_.ports import LambdaPorts
 from headgate.control.lambda_.qualifiers import named_whole
 from headgate.control.lambda_.shown import shown, timestamp
 from headgate.control.lambda_.versions import publish
-from headgate.functions.bundle import BundleError, discard, size_of, unpack
+from headgate.functions.bundle import EMPTY, BundleError, discard, size_of, unpack
 from headgate.model.function import FunctionVersion
 from headgate.model.ids import new_revision_id
 from headgate.model.scope import Scope
@@ -119,7 +119,7 @@ async def _body(
 def _checked(body: bytes) -> Bundle:
     """Unpacked once on trial, so that no code is accepted that a call cannot unpack later."""
     if not body:
-        raise invalid("Uploaded file must be a non-empty zip")
+        raise invalid(EMPTY)
     with tempfile.TemporaryDirectory(prefix="headgate-upload-") as root:
         try:
             folder = unpack(body, Path(root))

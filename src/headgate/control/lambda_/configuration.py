@@ -173,7 +173,7 @@ _SETTINGS: Final[Mapping[str, tuple[str, _Read]]] = {
     "Environment": ("environment", _environment),
     "EphemeralStorage": ("ephemeral_storage", _ephemeral_storage),
     "Architectures": ("architectures", lambda _version, given: tuple(given)),
-    # What follows is stored and shown, and acted upon later or never.
+    # Of what follows some is only stored and shown; docs/fidelity.md says which.
     "TracingConfig": ("tracing_config", _tracing),
     "SnapStart": ("snap_start", _snap_start),
     "LoggingConfig": ("logging_config", _logging),

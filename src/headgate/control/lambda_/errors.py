@@ -80,6 +80,11 @@ def too_many_requests(reason: str, message: str = "Rate Exceeded.") -> ApiError:
     return ApiError("TooManyRequestsException", message, 429, fields={"Type": "User", "Reason": reason})
 
 
+def not_started(message: str) -> ApiError:
+    """For what this server could not do, and the function has no part in."""
+    return ApiError("ServiceException", message, 500, fields={"Type": "Service"})
+
+
 def check_revision(given: str | None, current: str, *, told_by: str = "GetFunction/GetAlias") -> None:
     """Refuse a change whose RevisionId is not the current one. None, or "", asks for no such check."""
     if given and given != current:

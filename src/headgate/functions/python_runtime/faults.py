@@ -10,6 +10,8 @@ import traceback
 from types import TracebackType
 from typing import Any
 
+from .logs import in_json, json_time
+
 
 class Fault(Exception):
     """An error that the runtime finds, not the handler: it has a type of Lambda's own."""
@@ -56,6 +58,9 @@ def as_json(document: dict[str, Any], limit_bytes: int) -> bytes:
 
 def log_error(document: dict[str, Any], line_break: str) -> None:
     """Write the error to the function's log as one event, as Lambda does."""
+    if in_json():
+        _write(json.dumps({"timestamp": json_time(), "level": "ERROR", **document}, ensure_ascii=False))
+        return
     what = "[ERROR]"
     if document["errorType"]:
         what += " " + document["errorType"]
@@ -64,8 +69,12 @@ def log_error(document: dict[str, Any], line_break: str) -> None:
     lines = [*what.splitlines(), "Traceback (most recent call last):"]
     for entry in document["stackTrace"]:
         lines += entry.splitlines()
+    _write(line_break.join(lines))
+
+
+def _write(event: str) -> None:
     try:
-        sys.stdout.write(line_break.join(lines) + "\n")
+        sys.stdout.write(event + "\n")
         sys.stdout.flush()
     except (OSError, ValueError, AttributeError):
         pass  # the handler closed or replaced stdout; the caller still gets the document

@@ -14,8 +14,8 @@ FORK = 2  # JSON {"number", "stream", "folder"}; with it come two descriptors: t
 READY = 3  # empty; an environment says so too, when it can take its first call
 UNFORKABLE = 4  # the import left something that a fork must not share: the payload says what, as text
 INIT_ERROR = 5  # Lambda's error document; an environment that imports for itself says so too
-FORKED = 6  # NUMBER_AND_VALUE: the environment's number and process id; with it comes a descriptor of the process
-EXITED = 7  # NUMBER_AND_VALUE: the environment's number and wait status
+FORKED = 6  # NUMBER_AND_PROCESS: the environment's number and process id; with it comes a descriptor of the process
+EXITED = 7  # END: the environment's number, wait status, and the most memory that it used, in KiB
 
 # From an environment that could not become its program: the payload says why, as text.
 NOT_RUN = 11
@@ -29,7 +29,8 @@ ANSWER = 9  # see answer_frame: the handler's answer as JSON
 ERROR = 10  # the same with Lambda's error document
 
 HEAD = struct.Struct("!IB")
-NUMBER_AND_VALUE = struct.Struct("!Ii")
+NUMBER_AND_PROCESS = struct.Struct("!Ii")
+END = struct.Struct("!IiQ")
 # Call number, deadline, bytes of the texts, characters of request id, ARN and trace id.
 _CALL_HEAD = struct.Struct("!IQIIII")
 _CALL_START = struct.Struct("!IBIQIIII")  # HEAD and _CALL_HEAD, packed at once

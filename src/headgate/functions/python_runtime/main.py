@@ -209,7 +209,7 @@ class _Parent:
         self._environments[pid] = (asked["number"], asked["folder"])
         # The server may not know the child by this number: a descriptor is good everywhere.
         child = os.pidfd_open(pid)
-        self._tell(frames.FORKED, asked["number"], pid, child)
+        self._tell(frames.frame(frames.FORKED, frames.NUMBER_AND_PROCESS.pack(asked["number"], pid)), child)
         os.close(child)
 
     def _live(self, asked: dict[str, Any], socket_fd: int, output_fd: int) -> NoReturn:
@@ -249,10 +249,10 @@ class _Parent:
                 # Before it is reaped, so that its number cannot be another's yet.
                 with contextlib.suppress(ProcessLookupError):
                     os.killpg(ended.si_pid, signal.SIGKILL)
-            pid, status = os.waitpid(ended.si_pid, 0)
+            pid, status, used = os.wait4(ended.si_pid, 0)
             number, folder = self._environments.pop(pid, (0, ""))
             if number:
-                self._tell(frames.EXITED, number, status)
+                self._tell(frames.frame(frames.EXITED, frames.END.pack(number, status, used.ru_maxrss)))
                 _remove(folder)
         if not self._environments:
             self._end_all()
@@ -283,8 +283,7 @@ class _Parent:
         except ChildProcessError:
             return
 
-    def _tell(self, kind: int, number: int, value: int, *fds: int) -> None:
-        message = frames.frame(kind, frames.NUMBER_AND_VALUE.pack(number, value))
+    def _tell(self, message: bytes, *fds: int) -> None:
         passed = [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, array.array("i", fds))] if fds else []
         with contextlib.suppress(OSError):  # the server is gone, which the next read of the socket says
             self._control.sendmsg([message], passed)  # it blocks, and is too short to be sent in part
