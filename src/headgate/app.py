@@ -121,7 +121,7 @@ class Server:
         self._publisher.telling = self._telemetry.telling
         await self._telemetry.listen(settings.xray_port)
         self._functions.make(self._state, self._telemetry, isolated, self.control_url)
-        self._telemetry.count(self._meters, self._functions.meters)
+        self._telemetry.count(self._meters, self._functions.meters, self._functions.event_meters)
 
         # What is reached: backends of APIs, and services that are not ours.
         self._http = HttpPools()

@@ -4,6 +4,7 @@ A question of metrics has all requests in it that were answered before it, so no
 """
 
 import json
+import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -181,6 +182,25 @@ def test_functions_are_counted_by_name_by_alias_and_by_executed_version(server: 
     assert total("Duration", "SampleCount", FunctionName="counted") == 41
     assert total("ConcurrentExecutions", "Maximum", FunctionName="counted") == 1
     assert total("Throttles", FunctionName="counted") == 0
+
+
+def test_asynchronous_calls_are_counted_and_what_was_dropped(server: RunningServer) -> None:
+    create_function(server, "later", _FAILING)
+    functions = server.client("lambda")
+    functions.put_function_event_invoke_config(FunctionName="later", MaximumRetryAttempts=0)
+
+    for fail in (True, False, True):
+        functions.invoke(FunctionName="later", InvocationType="Event", Payload=json.dumps({"fail": fail}).encode())
+
+    def total(name: str, which: str = "Sum") -> float:
+        return statistic(server, "AWS/Lambda", name, which, FunctionName="later", Resource="later")
+
+    assert total("AsyncEventsReceived") == 3
+    ends = time.monotonic() + 60
+    while total("Invocations") < 3 or total("AsyncEventsDropped") < 2:
+        assert time.monotonic() < ends
+    assert total("AsyncEventsDropped") == 2
+    assert total("AsyncEventAge", "SampleCount") == 3
 
 
 def test_after_kill_9_only_what_was_not_flushed_yet_may_be_missing(tmp_path: Path) -> None:

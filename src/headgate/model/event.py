@@ -57,6 +57,11 @@ class Delivery(Value, frozen=True):
     chain: int = 0  # of the event that follows from it, where the target is a function
     subject: str = ""  # of a topic's message
 
+    @property
+    def is_dead_letter(self) -> bool:
+        """Whether it is the event itself, for the dead-letter target, and no record of what became of it."""
+        return bool(self.attributes)
+
 
 class FunctionEvent(Value, frozen=True):
     """One asynchronous call, from its acceptance until it is settled. Times are in seconds since the epoch."""

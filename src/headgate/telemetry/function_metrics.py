@@ -15,6 +15,7 @@ from headgate.model.histogram import Buckets, bucket_of
 from headgate.model.metric import Dimensions, MetricKey, Point, Sample, add_to, point_of, share_point
 
 NAMESPACE: Final = "AWS/Lambda"
+_QUIET_FLUSHES: Final = 3600  # after so many without a call a meter is forgotten: an hour, longer than any call takes
 
 
 class Concurrency:
@@ -39,8 +40,8 @@ class FunctionMeter:
     """The calls of one version by one qualifier."""
 
     __slots__ = (
-        "_account", "_buckets", "_clock", "_function", "duration", "errors", "invocations", "ref", "throttles",
-        "touched", "version",
+        "_account", "_buckets", "_clock", "_function", "duration", "errors", "invocations", "quiet_flushes", "ref",
+        "throttles", "touched", "version",
     )  # fmt: skip
 
     def __init__(
@@ -110,10 +111,11 @@ class FunctionMeter:
         self._buckets: Buckets = {}
         self.duration = Point(0, 0.0, float("inf"), float("-inf"), self._buckets)
         self.touched = False
+        self.quiet_flushes = 0
 
 
 class FunctionMeters:
-    """A meter for each way that functions are called."""
+    """A meter for each way that functions are called, and were within the hour."""
 
     def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:
         self._clock = clock
@@ -140,6 +142,8 @@ class FunctionMeters:
             if meter.touched:
                 seen.append(Seen(ref, version, meter.invocations, meter.errors, meter.throttles, meter.duration))
                 meter.clear()
+            else:
+                meter.quiet_flushes += 1
         for ref, concurrency in self._functions.items():
             if concurrency.found:
                 seen.append(Seen(ref, "", 0, 0, 0, _nothing(), concurrency.take()))
@@ -147,7 +151,14 @@ class FunctionMeters:
             if concurrency.found:
                 everything = FunctionRef(account_id=account_id, region=region, name="")
                 seen.append(Seen(everything, "", 0, 0, 0, _nothing(), concurrency.take()))
+        if any(meter.quiet_flushes >= _QUIET_FLUSHES for meter in self._meters.values()):
+            self._forget_quiet()
         return seen
+
+    def _forget_quiet(self) -> None:
+        self._meters = {key: each for key, each in self._meters.items() if each.quiet_flushes < _QUIET_FLUSHES}
+        known = {ref.unqualified for ref, _ in self._meters}
+        self._functions = {ref: each for ref, each in self._functions.items() if ref in known or each.now}
 
 
 class Seen:
@@ -180,7 +191,7 @@ def samples_of(all_seen: list[Seen], at: int) -> list[Sample]:
     for seen in all_seen:
         if seen.concurrency is not None:
             dimensions: Dimensions = (("FunctionName", seen.ref.name),) if seen.ref.name else ()
-            add_to(totals, _key(seen.ref, "ConcurrentExecutions", dimensions, "Count"), seen.concurrency)
+            add_to(totals, function_key(seen.ref, "ConcurrentExecutions", dimensions, "Count"), seen.concurrency)
             continue
         calls = seen.invocations
         points = [
@@ -190,23 +201,24 @@ def samples_of(all_seen: list[Seen], at: int) -> list[Sample]:
         asked = calls + seen.throttles
         points.append(("Throttles", "Count", share_point(asked, seen.throttles)))
         points.append(("Duration", "Milliseconds", seen.duration))
-        for dimensions in _dimension_sets(seen.ref, seen.version):
+        sets = dimension_sets(seen.ref)
+        if seen.ref.qualifier and seen.ref.qualifier != LATEST and not seen.ref.qualifier.isdigit():  # an alias
+            sets.append((("ExecutedVersion", seen.version), *sets[-1]))
+        for dimensions in sets:
             for name, unit, point in points:
                 if point.count:
-                    add_to(totals, _key(seen.ref, name, dimensions, unit), point)
+                    add_to(totals, function_key(seen.ref, name, dimensions, unit), point)
     return [Sample(key=key, at=at, point=point) for key, point in totals.items()]
 
 
-def _dimension_sets(ref: FunctionRef, version: str) -> list[Dimensions]:
+def dimension_sets(ref: FunctionRef) -> list[Dimensions]:
+    """All functions of the account in the region; the function; the function as it was called."""
     function = ("FunctionName", ref.name)
     resource = ("Resource", f"{ref.name}:{ref.qualifier}" if ref.qualifier else ref.name)
-    sets: list[Dimensions] = [(), (function,), (function, resource)]
-    if ref.qualifier and ref.qualifier != LATEST and not ref.qualifier.isdigit():  # an alias
-        sets.append((("ExecutedVersion", version), function, resource))
-    return sets
+    return [(), (function,), (function, resource)]
 
 
-def _key(ref: FunctionRef, name: str, dimensions: Dimensions, unit: str) -> MetricKey:
+def function_key(ref: FunctionRef, name: str, dimensions: Dimensions, unit: str) -> MetricKey:
     return MetricKey(
         account_id=ref.account_id, region=ref.region, namespace=NAMESPACE, name=name, dimensions=dimensions, unit=unit
     )

@@ -24,6 +24,7 @@ from headgate.model.function import FunctionVersion
 from headgate.server.aws_calls import call_aws
 from headgate.server.bridge import MotoBridge
 from headgate.settings import Settings
+from headgate.telemetry.event_metrics import EventMeters
 from headgate.telemetry.function_metrics import FunctionMeters
 from headgate.wiring.state import State
 from headgate.wiring.telemetry import TelemetryPart
@@ -45,6 +46,7 @@ class FunctionPart:
         self.directory: Final = FunctionDirectory(settings.concurrency)
         self.urls: Final = FunctionUrls()
         self.meters: Final = FunctionMeters()
+        self.event_meters: Final = EventMeters()
         self._links = CodeLinks()
         self._settings = settings
 
@@ -86,7 +88,11 @@ class FunctionPart:
             Pace(wait_s=_LONG_POLL_S) if "sqs" in settings.endpoints else Pace(),
         )
         self.events = EventQueue(
-            self._state.store, self.service, bridge, EventLimits(retry_delays_s=settings.event_retry_s)
+            self._state.store,
+            self.service,
+            bridge,
+            EventLimits(retry_delays_s=settings.event_retry_s),
+            meters=self.event_meters,
         )
 
     async def load(self) -> None:

@@ -16,8 +16,9 @@ from headgate.settings import Settings
 from headgate.store.metric_database import NewerDatabase
 from headgate.store.metric_store import DATABASE as METRICS_DATABASE
 from headgate.store.metric_store import MetricStore, Taken
-from headgate.telemetry import function_metrics, gateway_metrics
+from headgate.telemetry import event_metrics, function_metrics, gateway_metrics
 from headgate.telemetry.database_file import DatabaseFileError
+from headgate.telemetry.event_metrics import EventMeters
 from headgate.telemetry.exposition import Totals
 from headgate.telemetry.function_metrics import FunctionMeters
 from headgate.telemetry.insights.queries import Queries
@@ -80,10 +81,15 @@ class TelemetryPart:
         except OSError as error:
             raise StartError(f"cannot listen on UDP port {port}: {error.strerror or error}") from error
 
-    def count(self, requests: Meters, function_calls: FunctionMeters) -> None:
+    def count(self, requests: Meters, function_calls: FunctionMeters, events: EventMeters) -> None:
         """Write what these meters count from now on, once a second. Raises StartError."""
         path = self._folder / METRICS_DATABASE
-        sources = (_request_samples(requests), _function_call_samples(function_calls), self._metric_sink.take)
+        sources = (
+            _request_samples(requests),
+            _function_call_samples(function_calls),
+            _event_samples(events),
+            self._metric_sink.take,
+        )
         try:
             self.metrics = MetricStore(path, sources, self.totals.add, memories=requests.take_session_memories)
         except NewerDatabase as error:
@@ -145,5 +151,13 @@ def _function_call_samples(meters: FunctionMeters) -> Callable[[], Taken]:
     def take() -> Taken:
         seen = meters.take()
         return lambda at: function_metrics.samples_of(seen, at)
+
+    return take
+
+
+def _event_samples(meters: EventMeters) -> Callable[[], Taken]:
+    def take() -> Taken:
+        seen = meters.take()
+        return lambda at: event_metrics.samples_of(seen, at)
 
     return take

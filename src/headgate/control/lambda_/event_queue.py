@@ -37,6 +37,7 @@ from headgate.model.event import Delivery, EventHead, EventPolicy, FunctionEvent
 from headgate.model.ids import new_request_id
 from headgate.model.value import Value
 from headgate.store.batch import Batch
+from headgate.telemetry.event_metrics import Counted, EventMeters
 
 _log = logging.getLogger("headgate.events")
 
@@ -70,6 +71,7 @@ class EventQueue:
         services: Services,
         limits: EventLimits = _DEFAULT_LIMITS,
         clock: Callable[[], float] = time.time,
+        meters: EventMeters | None = None,
     ) -> None:
         self._store = store
         self._journal = Batch(store)
@@ -77,6 +79,7 @@ class EventQueue:
         self._targets = EventTargets(services, self._pass_on)
         self._limits = limits
         self._clock = clock
+        self._meters = meters or EventMeters()
         self._lanes = EventLanes(limits.parallel, limits.parallel_per_function, limits.first_hold_s)
         self._sizes: dict[str, int] = {}  # of all events that are not settled, by id
         self._bytes = 0
@@ -137,6 +140,7 @@ class EventQueue:
         except BaseException:
             self._forget(event.id)
             raise
+        self._meters.count(function, "AsyncEventsReceived")
         self._wait_for(event)
         self._deliver_due()
         return event.id
@@ -181,6 +185,7 @@ class EventQueue:
         if is_too_old(event, policy, self._clock()):
             await self._settle(Settle(condition=Condition.EVENT_AGE_EXCEEDED, event=event), None, policy)
             return False
+        self._meters.aged(event.function, self._clock() - event.received_at)
         attempt: Attempt
         try:
             invoked = await self._functions.run(
@@ -205,6 +210,7 @@ class EventQueue:
     async def _settle(self, settled: Settle, attempt: Attempt, policy: EventPolicy) -> None:
         messages = deliveries(settled, attempt, policy, self._clock())
         if settled.condition is not Condition.SUCCESS:
+            self._meters.count(settled.event.function, "AsyncEventsDropped")
             _log.warning(
                 "event %s of %s failed after %s calls: %s; %s",
                 settled.event.id,
@@ -235,6 +241,8 @@ class EventQueue:
                 await self._targets.send(message)
         except (DeliveryFailed, TimeoutError) as error:
             _log.warning("the outcome of event %s could not be sent to %s: %s", event.id, message.target, error)
+            failed: Counted = "DeadLetterErrors" if message.is_dead_letter else "DestinationDeliveryFailures"
+            self._meters.count(event.function, failed)
             return False
         return True
 

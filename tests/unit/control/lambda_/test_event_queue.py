@@ -19,6 +19,7 @@ from headgate.model.event import EventHead, EventPolicy
 from headgate.model.invocation import FunctionError, Outcome
 from headgate.model.scope import Scope
 from headgate.store.sqlite import SqliteStore
+from headgate.telemetry.event_metrics import EventMeters, samples_of
 from headgate.wire.http import HttpRequest, HttpResponse
 
 from .account import ACCOUNT, NOON, QUEUE, REGION, arn
@@ -92,7 +93,8 @@ class Story:
     def __init__(self, store: SqliteStore, limits: EventLimits) -> None:
         self.world = World()
         self.store = store
-        self.queue = EventQueue(store, self.world, self.world, limits, clock=self._clock)
+        self.meters = EventMeters()
+        self.queue = EventQueue(store, self.world, self.world, limits, clock=self._clock, meters=self.meters)
         self._began = 0.0
 
     def _clock(self) -> float:
@@ -437,3 +439,35 @@ def test_a_store_that_is_emptied_leaves_nothing_to_deliver(tell: Tell) -> None:
         assert [call[2] for call in story.world.calls] == [b"1"]
 
     tell(scenario, start=False)
+
+
+def test_events_are_counted_with_their_age_and_what_could_not_be_sent(tell: Tell) -> None:
+    async def scenario(story: Story) -> None:
+        story.world.answers = [FAILED, FAILED, FAILED]
+        story.world.policy = EventPolicy(dead_letter=QUEUE)
+        story.world.refused_sends = 1
+        await story.queue.put(HELLO, b"{}")
+
+        await story.settled()
+
+        seen = {name: (point.count, point.sum) for (_, name), point in story.meters.take().items()}
+        assert seen.pop("AsyncEventAge")[0] == 3
+        assert seen == {"AsyncEventsReceived": (1, 1.0), "AsyncEventsDropped": (1, 1.0), "DeadLetterErrors": (1, 1.0)}
+
+    tell(scenario)
+
+
+def test_a_destination_that_refuses_is_counted_at_each_try(tell: Tell) -> None:
+    async def scenario(story: Story) -> None:
+        story.world.policy = EventPolicy(on_success=QUEUE)
+        story.world.refused_sends = 100
+        await story.queue.put(HELLO, b"{}")
+
+        await story.settled()
+
+        samples = samples_of(story.meters.take(), 0)
+        failures = {each.key.dimensions: each.point.sum for each in samples if each.key.name.startswith("Dest")}
+        function = ("FunctionName", "hello")
+        assert failures == {(): 3.0, (function,): 3.0, (function, ("Resource", "hello")): 3.0}
+
+    tell(scenario)
