@@ -11,6 +11,7 @@ import os
 import signal
 import time
 from collections.abc import Coroutine
+from concurrent.futures import Future
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,6 +24,7 @@ from headgate.dataplane.pipeline import serve
 from headgate.dataplane.signature import verifier
 from headgate.dataplane.snapshot import Stages
 from headgate.dataplane.throttle import Buckets
+from headgate.functions.isolation import Isolation
 from headgate.model.call import Call, HttpAnswer
 from headgate.server.bridge import MotoBridge
 from headgate.server.cloudwatch_ports import AlarmPorts
@@ -42,7 +44,7 @@ from headgate.wiring.listening import ControlListener, bind, url_of
 from headgate.wiring.ports import GatewayPorts
 from headgate.wiring.releases import open_releases
 from headgate.wiring.services import dispatcher
-from headgate.wiring.state import State, choose_isolation
+from headgate.wiring.state import State
 from headgate.wiring.telemetry import TelemetryPart
 
 _log = logging.getLogger("headgate")
@@ -52,15 +54,18 @@ _GC_THRESHOLDS: Final = (20_000, 20, 50)
 _ENDPOINT_ANSWER_BYTES: Final = 256 * 1024 * 1024  # objects of S3 are larger than what an API's backend may answer
 
 
-async def run(settings: Settings) -> None:
-    """Serve until SIGTERM or SIGINT, then drain. A second signal ends at once."""
+async def run(settings: Settings, isolated: Future[Isolation]) -> None:
+    """Serve until SIGTERM or SIGINT, then drain. A second signal ends at once.
+
+    `isolated` is what keeps functions apart, which is found out meanwhile: see `wiring.state.choose_isolation`.
+    """
     allow_many()
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):  # before the start, which answers before it has ended
         loop.add_signal_handler(number, lambda: os._exit(130) if stopping.is_set() else stopping.set())
     server = Server(settings)
-    await server.start()
+    await server.start(isolated)
     print(  # for whoever started it, on standard output; the log goes to standard error
         f"Headgate {__version__}\n"
         f"  control plane  {server.control_url}   (AWS_ENDPOINT_URL)\n"
@@ -102,7 +107,7 @@ class Server:
     def __repr__(self) -> str:
         return f"<Server control :{self.port}, gateway :{self.gateway_port}, {self._stages}>"
 
-    async def start(self) -> None:
+    async def start(self, isolating: Future[Isolation]) -> None:
         """Serve. The listeners are bound first, so that a port in use is found before anything is touched.
 
         Raises StartError.
@@ -114,7 +119,7 @@ class Server:
         self.gateway_port = gateway_socket.getsockname()[1]
 
         # Where state rests, and what is written as requests and calls run.
-        isolated = await asyncio.to_thread(choose_isolation, settings)
+        isolated = await asyncio.wrap_future(isolating)
         self._state = State(settings, isolated, self._alarms.beside(self._publisher.prepare))
         await self._state.unlock()
         self._telemetry = TelemetryPart(self._state.folder, settings, self._functions.deliver)
