@@ -214,17 +214,13 @@ class FunctionService:
             meter.leave()
             meter.refuse()
             raise
-        except (TimeoutError, asyncio.CancelledError) as gone:
-            # Its caller alone has gone. What runs on takes its place until it ends, as on Lambda.
+        except (TimeoutError, asyncio.CancelledError):
+            # Its caller alone has gone. What runs on keeps its place until it ends, as on Lambda; what waited is over.
             late = self._runtime.runs_on(spec, invocation)
-            if late is not None:
-                late.add_done_callback(lambda ended: _ended_late(gate, meter, began, ended.result()))
-                raise
-            gate.running -= 1
-            if isinstance(gone, TimeoutError):
-                meter.outlived()
+            if late is None:
+                _ended_late(gate, meter, began, None)
             else:
-                meter.leave()
+                late.add_done_callback(lambda ended: _ended_late(gate, meter, began, ended.result()))
             raise
         except BaseException:
             gate.running -= 1
@@ -324,7 +320,7 @@ class FunctionService:
 
 
 def _ended_late(gate: Gate, meter: FunctionMeter, began: float, outcome: Outcome | None) -> None:
-    """A call ended whose caller had gone before."""
+    """A call ended whose caller had gone before; None where it never ran."""
     gate.running -= 1
     if outcome is None:
         meter.leave()

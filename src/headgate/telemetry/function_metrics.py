@@ -60,7 +60,7 @@ class FunctionMeter:
         self.clear()
 
     def begin(self) -> float:
-        """A call begins; what this gives is for `end`. One of `end`, `outlived` and `leave` must follow."""
+        """A call begins; what this gives is for `end`. `end` or `leave` must follow."""
         function, account = self._function, self._account
         running = function.now = function.now + 1
         found = function.found
@@ -71,15 +71,10 @@ class FunctionMeter:
         return self._clock()
 
     def leave(self) -> None:
-        """A call that began was refused after all, or its caller has gone: no invocation."""
+        """A call that began was refused after all, or given up before it ran: no invocation."""
         self._function.now -= 1
         self._account.now -= 1
         self.touched = True
-
-    def outlived(self) -> None:
-        """Its caller has given up on it: an invocation without a duration, as its end is not seen from here."""
-        self.leave()
-        self.invocations += 1
 
     def end(self, began: float, *, failed: bool) -> None:
         """A call that began has ended."""

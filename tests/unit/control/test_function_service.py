@@ -50,8 +50,15 @@ class _Patient(_Runtime):
     ) -> Outcome:
         raise TimeoutError
 
-    def runs_on(self, spec: FunctionSpec, invocation: Invocation) -> asyncio.Future[Outcome | None]:
+    def runs_on(self, spec: FunctionSpec, invocation: Invocation) -> asyncio.Future[Outcome | None] | None:
         return self.running
+
+
+class _Full(_Patient):
+    """Its calls are given up while they wait."""
+
+    def runs_on(self, spec: FunctionSpec, invocation: Invocation) -> None:
+        return None
 
 
 class _Code:
@@ -186,6 +193,21 @@ def test_a_call_that_outlives_its_caller_is_counted_until_and_when_it_ends(
             await _call(service)
         [seen] = [seen for seen in meters.take() if seen.concurrency is None]
         assert (seen.invocations, seen.errors) == counted
+
+    asyncio.run(story())
+
+
+def test_a_call_that_is_given_up_before_it_ran_is_no_invocation_and_leaves_its_place(tmp_path: Path) -> None:
+    async def story() -> None:
+        code, meters = _Code(), FunctionMeters()
+        code.open.set()
+        service = _service(tmp_path, code, _Full(), meters, reserved=1)
+        for _ in range(2):
+            with pytest.raises(BackendTimeout):
+                await _call(service)
+
+        [seen] = [seen for seen in meters.take() if seen.concurrency is None]
+        assert (seen.invocations, seen.errors, seen.throttles) == (0, 0, 0)
 
     asyncio.run(story())
 
