@@ -26,7 +26,8 @@ from headgate.functions.function import Function
 from headgate.functions.isolation import Isolation
 from headgate.functions.limits import RuntimeLimits
 from headgate.functions.logs import LogSink
-from headgate.functions.parent import Parent, ParentCommand
+from headgate.functions.parent import Parent
+from headgate.functions.parent_command import ParentCommand
 from headgate.functions.response_stream import ResponseStream
 from headgate.functions.runtimes import Launch, Runtimes
 from headgate.functions.spare import Spare

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Final
 
 from headgate.functions.isolation import Isolation
-from headgate.functions.parent import Parent, ParentCommand
+from headgate.functions.parent import Parent
+from headgate.functions.parent_command import ParentCommand
 from headgate.functions.sandbox import DEFAULT_STORAGE_MB
 from headgate.model.invocation import FunctionSpec
 

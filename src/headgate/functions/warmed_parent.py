@@ -15,7 +15,8 @@ from headgate.functions.layers import python_paths
 from headgate.functions.limits import RuntimeLimits
 from headgate.functions.logs import EnvironmentLog
 from headgate.functions.outcomes import StartFailure
-from headgate.functions.parent import Parent, Settings
+from headgate.functions.parent import Parent
+from headgate.functions.parent_command import Settings
 from headgate.functions.placement import Placement, place
 from headgate.functions.runtimes import Launch
 from headgate.functions.sandbox import SITE_PACKAGES

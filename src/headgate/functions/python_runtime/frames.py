@@ -7,7 +7,7 @@ socket carries JSON in most frames; an environment's socket carries CALL one way
 import struct
 
 # From the server to the parent.
-SETTINGS = 1  # JSON, the first frame: see main.Settings
+SETTINGS = 1  # JSON, the first frame: see parent_command.Settings
 FORK = 2  # JSON {"number", "stream", "folder"}; with it come two descriptors: the frame socket and the output pipe
 
 # From the parent to the server.
