@@ -114,6 +114,14 @@ def test_rolling_back_goes_further_back_until_there_is_nothing_and_a_named_deplo
         (("diff", "orders", "nope"), "API orders has neither a deployment nor a stage 'nope'; .*"),
         (("diff",), "Missing argument 'API'; see headgate diff --help"),
         (("history", "orders"), "Missing argument 'STAGE'; see headgate history --help"),
+        (
+            ("history", "orders", "prod", "--limit"),
+            "Option '--limit' requires an argument; see headgate history --help",
+        ),
+        (
+            ("release", "plan", "file", "--region"),
+            "Option '--region' requires an argument; see headgate release plan --help",
+        ),
         (("diff", "orders", "--endpoint-url", "http://127.0.0.1:1"), "nothing answers at http://127.0.0.1:1: .*"),
         (("diff", "orders", "--endpoint-url", "nowhere"), "'nowhere' is no endpoint; give a URL such as .*"),
     ],

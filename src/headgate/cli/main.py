@@ -61,8 +61,19 @@ def main(programs: Programs) -> None:
 def _command_of(error: click.ClickException) -> str:
     """The command that was used wrongly, as it is called."""
     context: click.Context | None = getattr(error, "ctx", None)
+    if context is not None:
+        return context.command_path
     # The parser raises some without a context.
-    return context.command_path if context is not None else f"headgate {'dev' if 'dev' in sys.argv[1:2] else 'up'}"
+    path, command = "headgate", HEADGATE
+    for name in sys.argv[1:]:
+        found = command.get_command(click.Context(command), name)
+        if found is None:
+            break
+        path += f" {name}"
+        if not isinstance(found, LazyGroup):
+            break
+        command = found
+    return path
 
 
 def _one_line(text: str) -> str:
