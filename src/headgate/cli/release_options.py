@@ -3,7 +3,7 @@
 import getpass
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -18,7 +18,7 @@ from headgate.client.server_releases import ServerReleases
 FILE: Final = click.argument("file", type=click.Path(path_type=Path), help="The release file.")
 NAME: Final = click.argument("name", help="The release's name.")
 AS_JSON: Final = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-STATE: Final = click.option(
+_STATE: Final = click.option(
     "--state",
     type=click.Path(path_type=Path),
     help="State file of a release that was started by `headgate release run`. Default: the server's own.",
@@ -32,6 +32,11 @@ DRIVEN_ENDPOINT: Final = click.option(
 REGION: Final = click.option("--region", help="Region. Default: AWS_REGION, else us-east-1.")
 ACTOR: Final = click.option("--as", "actor", help="Who says it, for the journal. Default: your user name.")
 REASON: Final = click.option("--reason", default="", help="Why, for the journal.")
+
+
+def about_releases(command: Callable[..., None]) -> Callable[..., None]:
+    """Options of which releases a command is about, and of how it prints; its first argument is the programs."""
+    return _STATE(ENDPOINT(AS_JSON(click.pass_obj(command))))
 
 
 @contextmanager

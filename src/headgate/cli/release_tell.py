@@ -12,11 +12,9 @@ from headgate.cli.failure import fail
 from headgate.cli.programs import Programs
 from headgate.cli.release_options import (
     ACTOR,
-    AS_JSON,
-    ENDPOINT,
     NAME,
     REASON,
-    STATE,
+    about_releases,
     printed,
     releases_of,
     user,
@@ -29,10 +27,7 @@ _POLL_S: Final = 1.0
 
 
 @click.command("list")
-@STATE
-@ENDPOINT
-@AS_JSON
-@click.pass_obj
+@about_releases
 def list_releases(programs: Programs, state: Path | None, endpoint_url: str | None, as_json: bool) -> None:
     """List all releases, the newest first."""
     with releases_of(programs, state, endpoint_url) as releases:
@@ -41,10 +36,7 @@ def list_releases(programs: Programs, state: Path | None, endpoint_url: str | No
 
 @click.command()
 @NAME
-@STATE
-@ENDPOINT
-@AS_JSON
-@click.pass_obj
+@about_releases
 def show(programs: Programs, name: str, state: Path | None, endpoint_url: str | None, as_json: bool) -> None:
     """Show one release: its steps, and the evidence against its threshold."""
     with releases_of(programs, state, endpoint_url) as releases:
@@ -53,10 +45,7 @@ def show(programs: Programs, name: str, state: Path | None, endpoint_url: str | 
 
 @click.command()
 @NAME
-@STATE
-@ENDPOINT
-@AS_JSON
-@click.pass_obj
+@about_releases
 def watch(programs: Programs, name: str, state: Path | None, endpoint_url: str | None, as_json: bool) -> None:
     """Show a release live until it ends. Exit status as of `run`; with --json a line for each event."""
     with releases_of(programs, state, endpoint_url) as releases:
@@ -65,10 +54,7 @@ def watch(programs: Programs, name: str, state: Path | None, endpoint_url: str |
 
 @click.command()
 @NAME
-@STATE
-@ENDPOINT
-@AS_JSON
-@click.pass_obj
+@about_releases
 def history(programs: Programs, name: str, state: Path | None, endpoint_url: str | None, as_json: bool) -> None:
     """Print a release's journal: who, or which evidence, decided what, and what was seen."""
     with releases_of(programs, state, endpoint_url) as releases:
@@ -82,10 +68,7 @@ def _telling(verb: str, text: str) -> click.Command:
     @REASON
     @click.option("--region", help="Of one region alone.")
     @ACTOR
-    @STATE
-    @ENDPOINT
-    @AS_JSON
-    @click.pass_obj
+    @about_releases
     def tell(
         programs: Programs,
         name: str,
@@ -115,10 +98,7 @@ promote = _telling("promote", "Go on in spite of evidence that is not there.")
 @click.command()
 @NAME
 @ACTOR
-@STATE
-@ENDPOINT
-@AS_JSON
-@click.pass_obj
+@about_releases
 def retry(
     programs: Programs, name: str, actor: str | None, state: Path | None, endpoint_url: str | None, as_json: bool
 ) -> None:
@@ -133,10 +113,7 @@ def retry(
 @click.option("--to", help="Undo all that came after this release, and not itself.")
 @REASON
 @ACTOR
-@STATE
-@ENDPOINT
-@AS_JSON
-@click.pass_obj
+@about_releases
 def rollback(
     programs: Programs,
     name: str | None,

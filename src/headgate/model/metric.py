@@ -1,12 +1,14 @@
 """A metric and one point of it: what CloudWatch's operations, the gateway's counters and the store have in common."""
 
 from collections.abc import Iterable
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import msgspec
 
 from headgate.model.histogram import Buckets, bucket_of, merge
 from headgate.model.value import Value
+
+K = TypeVar("K")
 
 MAX_DIMENSIONS: Final = 30  # of one metric
 MAX_VALUE: Final = 2.0**360  # the largest size of a value
@@ -74,8 +76,8 @@ def share_point(count: int, hits: int) -> Point:
     return Point(count, hits, 0.0 if hits < count else 1.0, 1.0 if hits else 0.0, buckets)
 
 
-def add_to(totals: dict[MetricKey, Point], key: MetricKey, point: Point) -> None:
-    """Take a point into the total of its metric. The point itself stays as it is."""
+def add_to(totals: dict[K, Point], key: K, point: Point) -> None:
+    """Take a point into the total of its key. The point itself stays as it is."""
     total = totals.get(key)
     if total is None:
         totals[key] = point.copy()

@@ -32,11 +32,7 @@ class EventMeters:
         return seen
 
     def _add(self, function: FunctionRef, name: str, value: float) -> None:
-        point = self._seen.get((function, name))
-        if point is None:
-            self._seen[function, name] = point_of(value)
-        else:
-            point.add(point_of(value))
+        add_to(self._seen, (function, name), point_of(value))
 
 
 def samples_of(seen: dict[tuple[FunctionRef, str], Point], at: int) -> list[Sample]:

@@ -7,10 +7,11 @@ import sqlite3
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 from headgate.dataplane.compile_witness import Telling
 from headgate.dataplane.observation import Meters
+from headgate.model.metric import Sample
 from headgate.server.traces import TracePart
 from headgate.settings import Settings
 from headgate.store.metric_database import NewerDatabase
@@ -32,6 +33,8 @@ from headgate.telemetry.metric_sink import GatheredMetrics
 from headgate.wiring.start_error import StartError
 
 _log = logging.getLogger("headgate")
+
+T = TypeVar("T")
 
 _MIB: Final = 1024 * 1024
 _EPHEMERAL_GROUP_MIB: Final = 64  # of events that a log group keeps with --ephemeral
@@ -86,8 +89,8 @@ class TelemetryPart:
         path = self._folder / METRICS_DATABASE
         sources = (
             _request_samples(requests),
-            _function_call_samples(function_calls),
-            _event_samples(events),
+            _samples(function_calls.take, function_metrics.samples_of),
+            _samples(events.take, event_metrics.samples_of),
             self._metric_sink.take,
         )
         try:
@@ -147,17 +150,11 @@ def _request_samples(meters: Meters) -> Callable[[], Taken]:
     return take
 
 
-def _function_call_samples(meters: FunctionMeters) -> Callable[[], Taken]:
-    def take() -> Taken:
-        seen = meters.take()
-        return lambda at: function_metrics.samples_of(seen, at)
+def _samples(take: Callable[[], T], samples_of: Callable[[T, int], list[Sample]]) -> Callable[[], Taken]:
+    """What was counted, taken now, as the points of a second that is told later."""
 
-    return take
+    def taken() -> Taken:
+        seen = take()
+        return lambda at: samples_of(seen, at)
 
-
-def _event_samples(meters: EventMeters) -> Callable[[], Taken]:
-    def take() -> Taken:
-        seen = meters.take()
-        return lambda at: event_metrics.samples_of(seen, at)
-
-    return take
+    return taken
