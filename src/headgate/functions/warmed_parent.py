@@ -78,14 +78,13 @@ class WarmedParent:
 
     def start(self, environment: EnvironmentProcess, *, provisioned: bool) -> None:
         """Start an environment, now or when it can be; `provisioned` says that it is to stay."""
+        if self._is_ready:
+            self._fork(environment)
+            return
+        self._waiting[environment.number] = environment
         if self._process is None:
             self._provisioned = provisioned
-            self._waiting[environment.number] = environment
             self._start_process(environment.log)
-        elif self._is_ready:
-            self._fork(environment)
-        else:
-            self._waiting[environment.number] = environment
 
     def forget(self, environment: EnvironmentProcess) -> None:
         """The environment is gone."""
